@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every limit that more than one folder must agree on. What only one folder needs stands there. */
+#pragma once
+
+#include "agent/base/time.h"
+
+/* Names in the ipmap (sources, NICs), without the NUL. */
+#define LIMIT_NAME 63
+/* Linux interface names with the NUL (IFNAMSIZ). */
+#define LIMIT_NIC_NAME 16
+
+#define LIMIT_INTERVAL_MIN_NS (100 * NSEC_PER_USEC)
+#define LIMIT_INTERVAL_MAX_NS (1 * NSEC_PER_HOUR)
+#define LIMIT_MISSES_MAX 1000
+
+/* Addresses in one ipmap; also bounds every index that stands in a 32-bit token. */
+#define LIMIT_ADDRESSES 200000
+#define LIMIT_SOURCES 20000
+#define LIMIT_NICS_PER_SOURCE 64
+#define LIMIT_WITNESSES 16
+/* Pairs of a target NIC and the witnesses that are asked there. */
+#define LIMIT_TARGETS 1024
