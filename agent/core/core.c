@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * States of a source NIC. Every arrow is taken in nic_enter; which function takes it stands beside it.
+ *
+ *              answer                first miss              enough misses
+ *   UNSEEN ------------> UP -------------------> LATE ---------------------> VERIFYING <---- operator: failover,
+ *                        ^ ^                      |                          |  |  |  |      approve
+ *                        | +-------- answer ------+                          |  |  |  |
+ *                        |                                                   |  |  |  +-- policy manual, or
+ *                        |      answer                   not free, or we     |  |  |      no witness at all
+ *                        +------------------ BLOCKED <-- may be cut off -----+  |  +----------> AWAITING
+ *                        |                      |                               |                |   |
+ *                        |                      +-- fresh misses: VERIFYING     |        approve |   | deny,
+ *                        |                                                      |    (VERIFYING)-+   | time over
+ *                        +-- answer -- LOST <----- policy notify ---------------+                    |
+ *                        |               ^-----------------------------------------------------------+
+ *                        |                                                      | free, witnessed, fit
+ *                        |                                                      v
+ *                        +-- answer -- DISARMED <-- RELEASING <-- HOLDING <-- CLAIMING --> BLOCKED (kernel refused all)
+ *                                        all off      failback      one on
+ *
+ * watch.c takes answers, misses, link events and stalls; verify.c gathers the evidence and judges it; claim.c puts on and
+ * takes off; command.c is the operator; address.c counts what the addresses of a NIC add up to. A NIC that holds something returns to HOLDING where others return to UP.
+ */
+#include <assert.h>
+
+#include "agent/core/internal.h"
+
+void emit(struct core *core, const struct core_action *action)
+{
+    core->act(core->userdata, action);
+}
+
+void emit_for_nic(struct core *core, enum core_action_type type, uint32_t nic)
+{
+    emit(core, &(struct core_action){.type = type, .nic = nic, .address = NO_ADDRESS, .target = CORE_NO_TARGET});
+}
+
+void emit_for_address(struct core *core, enum core_action_type type, uint32_t address, uint16_t target)
+{
+    emit(core, &(struct core_action){
+                   .type = type, .nic = core->addresses[address].nic, .address = address, .target = target});
+}
+
+/* Moves the NIC to `state`; entering the same state for the same reason is no event. */
+void nic_enter(struct core *core, nsec_t now_ns, uint32_t nic, enum core_state state, enum core_reason reason)
+{
+    struct core_nic *n = &core->nics[nic];
+    enum core_state was = n->state;
+
+    if (was == state && n->reason == reason)
+        return;
+    if (was != state)
+        n->since_ns = now_ns;
+    n->state = state;
+    n->reason = reason;
+    if (state != CORE_AWAITING)
+        n->approval_until_ns = NSEC_NEVER;
+    if (state != CORE_VERIFYING)
+        n->verify_until_ns = NSEC_NEVER;
+    if (state == CORE_UP || state == CORE_HOLDING)
+        n->yields = 0;
+    nic_set_timer(core, nic);
+    emit(core, &(struct core_action){
+                   .type = CORE_CHANGED, .nic = nic, .address = NO_ADDRESS, .target = CORE_NO_TARGET, .was = was});
+}
+
+/* Notes what the reason of the next nic_enter is about. */
+void nic_blame(struct core_nic *n, uint32_t address, const struct mac_address *mac, int error)
+{
+    n->reason_address = address;
+    n->reason_mac = mac ? *mac : (struct mac_address){{0}};
+    n->reason_error = error;
+}
+
+enum core_state nic_idle_state(const struct core_nic *n)
+{
+    if (n->n_held > 0)
+        return CORE_HOLDING;
+    if (n->disarmed)
+        return CORE_DISARMED;
+    if (!n->seen)
+        return CORE_UNSEEN;
+    return n->n_doubtful > 0 ? CORE_LATE : CORE_UP;
+}
+
+static nsec_t earliest(nsec_t a, nsec_t b)
+{
+    return a < b ? a : b;
+}
+
+void nic_set_timer(struct core *core, uint32_t nic)
+{
+    const struct core_nic *n = &core->nics[nic];
+
+    heap_set(&core->timers, nic, earliest(n->next_ask_ns, earliest(n->verify_until_ns, n->approval_until_ns)));
+}
+
+void core_init(struct core *core, nsec_t now_ns)
+{
+    for (uint32_t i = 0; i < core->n_sources; i++)
+        assert(core->sources[i].misses > 0 && core->sources[i].verify_spacing_ns > 0);
+    for (uint32_t i = 0; i < core->n_addresses; i++) {
+        const struct core_address *a = &core->addresses[i];
+
+        assert(a->nic < core->n_nics && a->target[0] < core->n_targets);
+        assert(a->target[1] < core->n_targets || a->target[1] == CORE_NO_TARGET);
+        core->nics[a->nic].n_monitored += a->monitored;
+        core->nics[a->nic].asked_apart |= a->monitored && !a->asked_by_link;
+        address_join(core, i);
+    }
+    for (uint32_t i = 0; i < core->n_nics; i++) {
+        struct core_nic *n = &core->nics[i];
+
+        assert(n->source < core->n_sources && n->n_monitored > 0);
+        n->armed = core->sources[n->source].claim_unseen;
+        n->since_ns = now_ns;
+        n->reason_address = NO_ADDRESS;
+        n->next_ask_ns = n->verify_until_ns = n->approval_until_ns = NSEC_NEVER;
+    }
+}
+
+/* States that rest on evidence being gathered start over; those that are decided stay. */
+static enum core_state carried_state(const struct core_nic *to, enum core_state state)
+{
+    switch (state) {
+    case CORE_LATE:
+    case CORE_VERIFYING:
+        return nic_idle_state(to);
+    case CORE_CLAIMING:
+    case CORE_HOLDING:
+        return to->n_claiming > 0 ? CORE_CLAIMING : nic_idle_state(to);
+    case CORE_RELEASING:
+        return to->n_releasing > 0 || to->n_claiming > 0 ? CORE_RELEASING : nic_idle_state(to);
+    case CORE_UNSEEN:
+    case CORE_UP:
+    case CORE_BLOCKED:
+    case CORE_AWAITING:
+    case CORE_LOST:
+    case CORE_DISARMED:
+    case CORE_STATES:
+        break;
+    }
+    return state;
+}
+
+void core_carry(struct core *to, uint32_t to_nic, const struct core *from, uint32_t from_nic, const uint32_t *pairs,
+                const uint16_t *targets)
+{
+    struct core_nic *n = &to->nics[to_nic];
+    const struct core_nic *old = &from->nics[from_nic];
+
+    for (uint32_t i = 0; i < n->n_addresses; i++) {
+        if (pairs[i] == UINT32_MAX)
+            continue;
+        address_carry(to, n->first_address + i, &from->addresses[pairs[i]], targets);
+        if (pairs[i] == old->reason_address)
+            n->reason_address = n->first_address + i;
+    }
+    /* A release that the new file cut short was a failback all the same. */
+    n->disarmed = old->disarmed || old->state == CORE_RELEASING;
+    n->armed = !n->disarmed && (n->armed || old->armed);
+    n->seen = old->seen;
+    n->mac = old->mac;
+    n->evidence_ns = old->evidence_ns;
+    n->state = carried_state(n, old->state);
+    n->reason = n->state == old->state ? old->reason : CORE_REASON_NONE;
+    n->reason_error = old->reason_error;
+    n->reason_mac = old->reason_mac;
+    n->since_ns = old->since_ns;
+    n->approval_until_ns = n->state == CORE_AWAITING ? old->approval_until_ns : NSEC_NEVER;
+    to->sources[n->source].paused = from->sources[old->source].paused;
+    nic_set_timer(to, to_nic);
+}
+
+nsec_t core_deadline(const struct core *core)
+{
+    return heap_first(&core->timers, NULL);
+}
+
+void core_on_time(struct core *core, nsec_t now_ns)
+{
+    uint32_t nic;
+
+    while (heap_first(&core->timers, &nic) <= now_ns) {
+        struct core_nic *n = &core->nics[nic];
+
+        if (n->approval_until_ns <= now_ns) {
+            n->approval_until_ns = NSEC_NEVER;
+            if (core->sources[n->source].approval_default_approve)
+                verify_begin_for_operator(core, now_ns, nic, true);
+            else
+                nic_enter(core, now_ns, nic, CORE_LOST, CORE_REASON_APPROVAL_EXPIRED);
+        }
+        verify_on_time(core, now_ns, nic);
+        nic_set_timer(core, nic);
+    }
+}
+
+uint16_t core_path(const struct core *core, uint32_t address)
+{
+    const struct core_address *a = &core->addresses[address];
+
+    return a->held_on != CORE_NO_TARGET ? a->held_on : fit_target(core, a);
+}
+
+const char *core_state_name(enum core_state state)
+{
+    static const char *const names[CORE_STATES] = {
+        [CORE_UNSEEN] = "unseen",     [CORE_UP] = "up",
+        [CORE_LATE] = "late",         [CORE_VERIFYING] = "verifying",
+        [CORE_BLOCKED] = "blocked",   [CORE_AWAITING] = "awaiting",
+        [CORE_LOST] = "lost",         [CORE_CLAIMING] = "claiming",
+        [CORE_HOLDING] = "holding",   [CORE_RELEASING] = "releasing",
+        [CORE_DISARMED] = "disarmed",
+    };
+
+    assert(state < CORE_STATES);
+    return names[state];
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The core: decides. Events come in as function calls, actions go out through one function; time is passed in. No I/O,
+ * no allocation, no log. The state machine is drawn at the head of core.c.
+ *
+ * Everything is numbered: sources, source NICs, addresses and target NICs are indexes into arrays that the caller
+ * allocates and whose first part ("set by the caller") it fills before core_init. The addresses of a source NIC, and the
+ * NICs of a source, stand together. The shell and the simulator drive the same functions.
+ */
+#pragma once
+
+#include "agent/base/address.h"
+#include "agent/base/heap.h"
+#include "agent/base/time.h"
+
+#define CORE_NO_TARGET UINT16_MAX
+/* How often in a row we give way to another target that is about to claim; then we go on. */
+#define CORE_YIELDS_MAX 2
+
+/* State of a source NIC. */
+enum core_state {
+    CORE_UNSEEN,    /* never seen alive since watching began: not taken over */
+    CORE_UP,        /* answers */
+    CORE_LATE,      /* a round or more was missed */
+    CORE_VERIFYING, /* lost, or an operator asked: is it really free, and are we not cut off? */
+    CORE_BLOCKED,   /* lost, but it must not be taken over now; tried again after fresh misses */
+    CORE_AWAITING,  /* lost; waits for approve or deny */
+    CORE_LOST,      /* lost, and left alone: by policy or because it was denied */
+    CORE_CLAIMING,  /* addresses are being put on */
+    CORE_HOLDING,   /* we stand in */
+    CORE_RELEASING, /* addresses are being taken off */
+    CORE_DISARMED,  /* given back; watched, but not taken over until seen alive once */
+    CORE_STATES     /* how many; no state */
+};
+
+/* Why it is in that state: what status, logs and refusals say. */
+enum core_reason {
+    CORE_REASON_NONE,
+    CORE_REASON_NO_CARRIER,      /* no mapped target NIC is there with carrier: we are unfit, it is not lost */
+    CORE_REASON_WITNESS_SILENT,  /* no witness answered since the first miss: we may be the isolated one */
+    CORE_REASON_WITNESS_MISSING, /* there is no witness to ask, and the file does not say `witness none` */
+    CORE_REASON_IN_USE,          /* somebody answers for an address: which, and with which MAC */
+    CORE_REASON_RIVAL,           /* another target was about to claim: we gave way */
+    CORE_REASON_NOT_ASKED,       /* the broadcasts that must stay unanswered could not be sent */
+    CORE_REASON_POLICY_MANUAL,
+    CORE_REASON_POLICY_NOTIFY,
+    CORE_REASON_DENIED,
+    CORE_REASON_APPROVAL_EXPIRED,
+    CORE_REASON_CLAIM_FAILED,   /* the kernel refused every address: its errno */
+    CORE_REASON_RELEASE_FAILED, /* the kernel did not take an address off: its errno */
+    CORE_REASON_LOST,           /* taken over because it was lost */
+    CORE_REASON_OPERATOR,       /* by an operator's command */
+    CORE_REASON_FORCED,         /* by an operator, against the evidence */
+    CORE_REASON_ADOPTED,        /* held already when we started */
+    CORE_REASONS
+};
+
+enum core_policy {
+    CORE_POLICY_AUTOMATIC,
+    CORE_POLICY_MANUAL,
+    CORE_POLICY_NOTIFY,
+};
+
+/* Liveness of one monitored address. */
+enum core_life {
+    CORE_LIFE_UNKNOWN, /* no valid evidence: not seen yet, or evidence was voided */
+    CORE_LIFE_UP,
+    CORE_LIFE_LATE,
+    CORE_LIFE_LOST, /* as many rounds missed in a row as the file says */
+};
+
+enum core_claim {
+    CORE_CLAIM_FREE,
+    CORE_CLAIM_CLAIMING,
+    CORE_CLAIM_HELD,
+    CORE_CLAIM_RELEASING,
+    CORE_CLAIM_FAILED,  /* the kernel refused: `error` */
+    CORE_CLAIM_REFUSED, /* verify refused this address: `refusal` */
+};
+
+enum core_witness {
+    CORE_WITNESS_EXPECTED, /* there are witnesses to ask: one must answer */
+    CORE_WITNESS_MISSING,  /* none could be found: an approval must stand in for it */
+    CORE_WITNESS_NONE,     /* the file says `witness none` */
+};
+
+/* A target NIC of this host, as seen with one set of witnesses. */
+struct core_target {
+    /* set by the caller, also later */
+    enum core_witness witness;
+    struct mac_address mac; /* of the NIC: settles who goes first among targets */
+    /* kept by the core */
+    bool fit;                 /* there, up and with carrier */
+    nsec_t witness_asked_ns;  /* when the newest answered witness request left; 0: never */
+    nsec_t witness_sought_ns; /* when CORE_ASK_WITNESSES last went out for it: once a turn is enough; 0: never */
+    nsec_t carrier_sought_ns; /* the same for CORE_ASK_CARRIER */
+};
+
+struct core_address {
+    /* set by the caller */
+    uint32_t nic;       /* source NIC that it belongs to */
+    uint16_t target[2]; /* where to claim it: first choice, fallback; CORE_NO_TARGET */
+    bool monitored;     /* rounds are reported for it */
+    bool asked_by_link; /* its rounds ask by ARP or ND, by broadcast from the first miss on */
+    /* kept by the core */
+    enum core_life life;
+    bool seen;                    /* answered since watching began */
+    bool armed;                   /* with `trigger any` its loss counts: answered since it was watched or given back */
+    uint32_t misses;              /* in a row */
+    struct mac_address mac;       /* learned while healthy; unset */
+    struct mac_address heard_mac; /* who last spoke for it */
+    nsec_t heard_ns;              /* when; 0: nobody */
+    enum core_claim claim;
+    enum core_reason refusal; /* why CORE_CLAIM_REFUSED */
+    uint16_t held_on;         /* target of the claim; CORE_NO_TARGET */
+    int error;                /* negative errno of a failed claim or release; 0 */
+    nsec_t held_since_ns;
+    nsec_t source_seen_ns; /* while held: when the source's own MAC last answered for it; 0 */
+};
+
+struct core_nic {
+    /* set by the caller */
+    uint32_t source;
+    uint32_t first_address;
+    uint32_t n_addresses;
+    bool trigger_any; /* lost when one monitored address is; else when all are */
+    /* kept by the core */
+    enum core_state state;
+    enum core_reason reason;
+    nsec_t since_ns;               /* in this state */
+    uint32_t reason_address;       /* which address the reason is about; UINT32_MAX */
+    struct mac_address reason_mac; /* which MAC it is about */
+    int reason_error;              /* which errno (negative) */
+    bool seen;                     /* one of its addresses answered since watching began */
+    bool armed;                    /* may be taken over: seen alive since it was watched or given back */
+    bool disarmed;                 /* given back since it was last seen alive */
+    bool suspected;                /* misses are on that may lead to its loss: evidence is being gathered */
+    bool by_operator;              /* this verify was asked for by a person */
+    bool approved;                 /* this verify answers a question: the loss was found before, a person approved */
+    bool intended;                 /* the intent to claim was broadcast since evidence_ns */
+    bool asked_apart;              /* rounds of some monitored address do not ask by ARP or ND: verify has to */
+    uint32_t n_monitored;          /* of its addresses */
+    uint32_t n_watched;            /* monitored addresses that count for the trigger and are not held by us */
+    uint32_t n_up;                 /* of these: life UP */
+    uint32_t n_doubtful;           /* of these: missed their newest round */
+    uint32_t n_near;               /* of these: lost, or one more miss and they are */
+    uint32_t n_lost;               /* of these: life LOST */
+    uint32_t n_claiming;           /* results outstanding */
+    uint32_t n_held;
+    uint32_t n_releasing;
+    nsec_t evidence_ns;       /* evidence must be younger than this: judging of the first missed round */
+    uint32_t asks;            /* broadcasts for all its addresses since then */
+    nsec_t last_ask_ns;       /* the newest of them */
+    nsec_t next_ask_ns;       /* NSEC_NEVER: none planned */
+    nsec_t witness_ask_ns;    /* when its witnesses were last asked */
+    nsec_t verify_until_ns;   /* when verify ends with what it has; NSEC_NEVER */
+    nsec_t approval_until_ns; /* when the default answer is taken; NSEC_NEVER */
+    uint32_t yields;          /* how often in a row we gave way */
+    struct mac_address mac;   /* last learned from any of its addresses; unset */
+};
+
+struct core_source {
+    /* set by the caller */
+    uint32_t first_nic;
+    uint32_t n_nics;
+    uint32_t misses;          /* rounds in a row that make an address lost */
+    enum core_policy on_host; /* when all its NICs are lost */
+    enum core_policy on_nic;  /* when one is */
+    bool claim_unseen;
+    bool announce_source;       /* on failback, announce the source's MAC for it */
+    uint32_t verify_asks;       /* broadcasts that must stay unanswered where no ARP/ND round gave them */
+    nsec_t verify_spacing_ns;   /* from one to the next, and what an answer to the last may take */
+    nsec_t approval_timeout_ns; /* NSEC_NEVER */
+    bool approval_default_approve;
+    /* kept by the core */
+    bool paused; /* watched, but nothing is decided by itself */
+};
+
+enum core_action_type {
+    CORE_ASK,             /* broadcast ARP/NS for `address` on `target`; `intent`: in the RFC 5227 probe form */
+    CORE_ASK_WITNESSES,   /* of `target`, now; answers by core_on_witness */
+    CORE_ASK_CARRIER,     /* of `target`, now; answer by core_on_link where it changed */
+    CORE_RESTART,         /* rounds of `nic`: void what is pending, a new round now */
+    CORE_CLAIM,           /* `address` on `target`; answer by core_on_claimed */
+    CORE_RELEASE,         /* `address` from `target`; answer by core_on_released */
+    CORE_ANNOUNCE,        /* `address` is ours on `target`: begin; it ends with its release */
+    CORE_ANNOUNCE_SOURCE, /* `address` is at `mac` again */
+    CORE_CHANGED,         /* `nic` went from state `was` to the one it has: say so */
+};
+
+struct core_action {
+    enum core_action_type type;
+    uint32_t nic;
+    uint32_t address;
+    uint16_t target;
+    bool intent;
+    struct mac_address mac;
+    enum core_state was;
+};
+
+/* Called in the middle of an event: must not call back into the core. */
+typedef void (*core_action_fn)(void *userdata, const struct core_action *action);
+
+struct core {
+    struct core_source *sources;
+    struct core_nic *nics;
+    struct core_address *addresses;
+    struct core_target *targets;
+    uint32_t n_sources, n_nics, n_addresses;
+    uint16_t n_targets;
+    struct heap timers; /* by NIC: asks, end of verify, end of approval */
+    core_action_fn act;
+    void *userdata;
+};
+
+/*
+ * Begins with every NIC unseen. The arrays and counts of *core, `act`, `userdata` and the memory of `timers` are set by the
+ * caller; every "kept by the core" part is zero, except where state is carried over a reload: see core_carry.
+ */
+void core_init(struct core *core, nsec_t now_ns);
+
+/*
+ * Carries what is known of NIC `from_nic` of `from` over to `to_nic` of `to`, whose addresses stand for those of the old
+ * NIC as `pairs` tells: pairs[i] is the old index of the new NIC's i-th address, or UINT32_MAX. Target numbers are
+ * mapped by `targets` (old to new; CORE_NO_TARGET where gone). Called after core_init of `to`.
+ */
+void core_carry(struct core *to, uint32_t to_nic, const struct core *from, uint32_t from_nic, const uint32_t *pairs,
+                const uint16_t *targets);
+
+/* Events. */
+/* A liveness probe of `address` was answered; `mac` may be NULL. While it is held, as core_on_source_seen. */
+void core_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
+/* A round of `address` was missed, the `misses`th in a row. While it is held, rounds say nothing of the source. */
+void core_on_miss(struct core *core, nsec_t now_ns, uint32_t address, uint32_t misses);
+/* We were stalled, or the clock stepped: all evidence about `source` that is not final is void. */
+void core_on_void(struct core *core, nsec_t now_ns, uint32_t source);
+void core_on_link(struct core *core, nsec_t now_ns, uint16_t target, bool fit);
+/* A witness of `target` answered a request that left at asked_ns. */
+void core_on_witness(struct core *core, nsec_t now_ns, uint16_t target, nsec_t asked_ns);
+/* Somebody other than us was heard to speak for `address`. */
+void core_on_heard(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
+/* Somebody other than us was heard to probe for `address` before use (RFC 5227). */
+void core_on_rival(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
+/* While we hold `address`, the source's learned MAC answered for it. */
+void core_on_source_seen(struct core *core, nsec_t now_ns, uint32_t address);
+/* The kernel's answer; `error` 0 or negative errno. */
+void core_on_claimed(struct core *core, nsec_t now_ns, uint32_t address, int error);
+void core_on_released(struct core *core, nsec_t now_ns, uint32_t address, int error);
+/* Found at start: `address` is on `target` and carries our mark. */
+void core_on_adopted(struct core *core, nsec_t now_ns, uint32_t address, uint16_t target);
+
+nsec_t core_deadline(const struct core *core);
+void core_on_time(struct core *core, nsec_t now_ns);
+
+/* Commands. What a refusal is about. */
+struct core_refusal {
+    enum core_reason reason;
+    uint32_t address; /* UINT32_MAX */
+    struct mac_address mac;
+};
+
+/*
+ * Commands on one source NIC. 0: done or under way (watch the NIC's state); else
+ * -EBUSY: it is alive, -ENETDOWN: no target NIC is fit (*ret_refusal tells which address and MAC); -EALREADY: nothing to
+ * do; -EINVAL: not in a state for it; -EINPROGRESS: another command is under way.
+ */
+int core_failover(struct core *core, nsec_t now_ns, uint32_t nic, bool force, struct core_refusal *ret_refusal);
+int core_failback(struct core *core, nsec_t now_ns, uint32_t nic);
+int core_approve(struct core *core, nsec_t now_ns, uint32_t nic);
+int core_deny(struct core *core, nsec_t now_ns, uint32_t nic);
+/* Pausing ends automatic verifies, and questions wait for a person alone; resuming asks for fresh misses. */
+void core_pause(struct core *core, nsec_t now_ns, uint32_t source);
+void core_resume(struct core *core, nsec_t now_ns, uint32_t source);
+
+/* Where rounds of `address` go now: the target that holds it, else the first fit one; CORE_NO_TARGET. */
+uint16_t core_path(const struct core *core, uint32_t address);
+/* Whether every NIC of the source is lost (or already ours). */
+bool core_source_is_lost(const struct core *core, uint32_t source);
+
+const char *core_state_name(enum core_state state);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the core share. Nobody else includes this. */
+#pragma once
+
+#include "agent/core/core.h"
+
+#define NO_ADDRESS UINT32_MAX
+
+/* core.c: states and timers */
+void nic_enter(struct core *core, nsec_t now_ns, uint32_t nic, enum core_state state, enum core_reason reason);
+void nic_blame(struct core_nic *n, uint32_t address, const struct mac_address *mac, int error);
+void nic_set_timer(struct core *core, uint32_t nic);
+void emit(struct core *core, const struct core_action *action);
+void emit_for_nic(struct core *core, enum core_action_type type, uint32_t nic);
+void emit_for_address(struct core *core, enum core_action_type type, uint32_t address, uint16_t target);
+/* The state of a NIC for whose loss nothing is being done. */
+enum core_state nic_idle_state(const struct core_nic *n);
+
+/* address.c: what may change of an address; each keeps the NIC's counts */
+void address_join(struct core *core, uint32_t address);
+void address_alive(struct core *core, uint32_t address);
+void address_missed(struct core *core, uint32_t address, uint32_t misses);
+/* Doubts about the address are void; a proof of life stays. */
+void address_forget_misses(struct core *core, uint32_t address);
+/* Given back: it must be seen alive again. */
+void address_disarm(struct core *core, uint32_t address);
+void address_set_claim(struct core *core, uint32_t address, enum core_claim claim);
+/* What is known of it under an old file: liveness, MAC, claim. Its row of misses begins anew. */
+void address_carry(struct core *core, uint32_t address, const struct core_address *old, const uint16_t *targets);
+
+/* watch.c: liveness */
+bool nic_is_lost(const struct core_nic *n);
+/* The row of misses ends without proof of life; the shell asks anew. */
+void nic_restart(struct core *core, uint32_t nic);
+/* No evidence is being gathered any more. */
+void nic_end_suspicion(struct core *core, uint32_t nic);
+/* First fit target of an address, CORE_NO_TARGET when none. */
+uint16_t fit_target(const struct core *core, const struct core_address *a);
+bool nic_has_path(const struct core *core, const struct core_nic *n);
+
+/* verify.c */
+enum core_policy nic_policy(const struct core *core, const struct core_nic *n);
+/* Evidence is gathered from now on: at the first miss, or at an operator's word. */
+void verify_gather(struct core *core, nsec_t now_ns, uint32_t nic);
+/* Asks the witnesses of the NIC's targets that have not answered yet, at most once a spacing. */
+void verify_ask_witnesses(struct core *core, nsec_t now_ns, uint32_t nic);
+/* Broadcasts for every address of the NIC; `intent`: in the probe form, which other targets take for "I am about to". */
+void verify_ask(struct core *core, nsec_t now_ns, uint32_t nic, bool intent);
+void verify_begin(struct core *core, nsec_t now_ns, uint32_t nic);
+void verify_begin_for_operator(struct core *core, nsec_t now_ns, uint32_t nic, bool approved);
+/* Ends in claiming, awaiting, lost or blocked as soon as the evidence is complete or its time is over. */
+void verify_look(struct core *core, nsec_t now_ns, uint32_t nic);
+void verify_on_time(struct core *core, nsec_t now_ns, uint32_t nic);
+/* Until when a question that is put now waits for its answer. */
+nsec_t approval_until(const struct core *core, nsec_t now_ns, const struct core_nic *n);
+
+/* Whether the address must not be claimed on `target`, and why; CORE_REASON_NONE: it may. */
+enum core_reason verify_address(const struct core *core, const struct core_address *a, uint16_t target);
+
+/* claim.c */
+/* Claims what verify allows of the NIC (all that has a fit target where `reason` is FORCED). */
+void claim_begin(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason);

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Verify: a lost NIC is taken over only when, since the first missed round, a witness answered on the NIC to be claimed,
+ * and broadcast ARP/NS for the address stayed unanswered. The last rounds and the intent are such broadcasts, so that verify
+ * costs no time where ARP or ND is probed and a source has two misses or more.
+ *
+ * Several targets with the same ipmap: in the last round before the verdict a target broadcasts its intent in the probe
+ * form of RFC 5227 section 1.1. Whoever hears another's intent before having sent one gives way; where both were sent,
+ * the higher MAC gives way (section 2.1.1: simultaneous probes are a conflict). Giving way means fresh misses; after
+ * CORE_YIELDS_MAX times in a row it goes on, since the other has not claimed.
+ */
+#include "agent/core/internal.h"
+
+enum core_policy nic_policy(const struct core *core, const struct core_nic *n)
+{
+    const struct core_source *s = &core->sources[n->source];
+
+    return core_source_is_lost(core, n->source) ? s->on_host : s->on_nic;
+}
+
+static nsec_t spacing_ns(const struct core *core, const struct core_nic *n)
+{
+    return core->sources[n->source].verify_spacing_ns;
+}
+
+void verify_gather(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    n->evidence_ns = now_ns;
+    n->asks = 0;
+    n->intended = false;
+    n->witness_ask_ns = 0;
+    n->next_ask_ns = n->asked_apart ? now_ns : NSEC_NEVER;
+    for (uint32_t i = 0; i < n->n_addresses; i++) {
+        uint16_t target = fit_target(core, &core->addresses[n->first_address + i]);
+
+        if (target == CORE_NO_TARGET || core->targets[target].carrier_sought_ns == now_ns)
+            continue;
+        /* Link events may be a second behind; whether the fault is our own cable must be known at the first miss. */
+        core->targets[target].carrier_sought_ns = now_ns;
+        emit_for_address(core, CORE_ASK_CARRIER, n->first_address + i, target);
+    }
+    nic_set_timer(core, nic);
+}
+
+void verify_ask_witnesses(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    if (n->witness_ask_ns && now_ns - n->witness_ask_ns < spacing_ns(core, n))
+        return;
+    n->witness_ask_ns = now_ns;
+    for (uint32_t i = 0; i < n->n_addresses; i++) {
+        uint16_t target = fit_target(core, &core->addresses[n->first_address + i]);
+        struct core_target *t = target == CORE_NO_TARGET ? NULL : &core->targets[target];
+
+        if (!t || t->witness != CORE_WITNESS_EXPECTED || t->witness_asked_ns >= n->evidence_ns ||
+            t->witness_sought_ns == now_ns)
+            continue;
+        t->witness_sought_ns = now_ns;
+        emit_for_address(core, CORE_ASK_WITNESSES, n->first_address + i, target);
+    }
+}
+
+void verify_ask(struct core *core, nsec_t now_ns, uint32_t nic, bool intent)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    n->asks++;
+    n->last_ask_ns = now_ns;
+    n->intended = n->intended || intent;
+    for (uint32_t i = 0; i < n->n_addresses; i++) {
+        const struct core_address *a = &core->addresses[n->first_address + i];
+        uint16_t target = fit_target(core, a);
+
+        if (target != CORE_NO_TARGET && a->claim != CORE_CLAIM_HELD)
+            emit(
+                core,
+                &(struct core_action){
+                    .type = CORE_ASK, .nic = nic, .address = n->first_address + i, .target = target, .intent = intent});
+    }
+}
+
+/* Whether a verify of this NIC that finds nothing ends in a claim, and not in a question. */
+static bool would_claim(const struct core *core, const struct core_nic *n)
+{
+    return n->by_operator || nic_policy(core, n) == CORE_POLICY_AUTOMATIC;
+}
+
+/* Broadcasts for all its addresses that are still to be sent before it may be judged. */
+static bool asks_missing(const struct core *core, const struct core_nic *n)
+{
+    /* Where rounds ask by ARP or ND themselves, the intent alone is wanted. */
+    uint32_t needed = n->by_operator || n->asked_apart ? core->sources[n->source].verify_asks : 0;
+
+    return n->asks < needed || (n->state == CORE_VERIFYING && would_claim(core, n) && !n->intended);
+}
+
+/* Whether all broadcasts were sent, and the last one has gone unanswered for long enough. */
+static bool asked_enough(const struct core *core, nsec_t now_ns, const struct core_nic *n)
+{
+    return !asks_missing(core, n) && (n->asks == 0 || now_ns - n->last_ask_ns >= spacing_ns(core, n));
+}
+
+/* Whether somebody was heard to speak for it since the first miss, or it is not even in doubt (`trigger any`). */
+static bool in_use(const struct core_nic *n, const struct core_address *a)
+{
+    return a->life == CORE_LIFE_UP || a->heard_ns > n->evidence_ns;
+}
+
+enum core_reason verify_address(const struct core *core, const struct core_address *a, uint16_t target)
+{
+    const struct core_nic *n = &core->nics[a->nic];
+
+    if (target == CORE_NO_TARGET || !core->targets[target].fit)
+        return CORE_REASON_NO_CARRIER;
+    if (in_use(n, a))
+        return CORE_REASON_IN_USE;
+    switch (core->targets[target].witness) {
+    case CORE_WITNESS_NONE:
+        break;
+    case CORE_WITNESS_MISSING:
+        /* A person's word, whether failover or approve, stands in for it. */
+        if (!n->by_operator)
+            return CORE_REASON_WITNESS_MISSING;
+        break;
+    case CORE_WITNESS_EXPECTED:
+        if (core->targets[target].witness_asked_ns < n->evidence_ns)
+            return CORE_REASON_WITNESS_SILENT;
+        break;
+    }
+    return CORE_REASON_NONE;
+}
+
+struct findings {
+    uint32_t claimable;     /* addresses that may be claimed */
+    bool waiting;           /* for a witness */
+    bool witness_missing;   /* somewhere there is none to ask */
+    bool source_alive;      /* one of them answers its probes, or the source's own MAC speaks for it */
+    enum core_reason worst; /* of the addresses that may not: that it is in use, else of the first */
+    uint32_t worst_address;
+};
+
+static void note_refusal(struct findings *f, const struct core_nic *n, const struct core_address *a, uint32_t address,
+                         enum core_reason reason)
+{
+    bool alive = reason == CORE_REASON_IN_USE && (a->life == CORE_LIFE_UP || mac_address_equal(&a->heard_mac, &n->mac));
+
+    f->waiting = f->waiting || reason == CORE_REASON_WITNESS_SILENT;
+    f->witness_missing = f->witness_missing || reason == CORE_REASON_WITNESS_MISSING;
+    if (f->worst == CORE_REASON_NONE || (reason == CORE_REASON_IN_USE && f->worst != CORE_REASON_IN_USE) ||
+        (alive && !f->source_alive)) {
+        f->worst = reason;
+        f->worst_address = address;
+    }
+    f->source_alive = f->source_alive || alive;
+}
+
+static struct findings examine(const struct core *core, const struct core_nic *n)
+{
+    struct findings f = {.worst = CORE_REASON_NONE, .worst_address = NO_ADDRESS};
+
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++) {
+        const struct core_address *a = &core->addresses[i];
+        enum core_reason reason;
+
+        if (a->claim == CORE_CLAIM_HELD)
+            continue;
+        reason = verify_address(core, a, fit_target(core, a));
+        if (reason == CORE_REASON_NONE)
+            f.claimable++;
+        else
+            note_refusal(&f, n, a, i, reason);
+    }
+    return f;
+}
+
+static void give_up(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason, uint32_t address)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    nic_blame(n, address, reason == CORE_REASON_IN_USE ? &core->addresses[address].heard_mac : NULL, 0);
+    n->by_operator = n->approved = false;
+    nic_enter(core, now_ns, nic, n->armed && n->n_held == 0 ? CORE_BLOCKED : nic_idle_state(n), reason);
+    nic_restart(core, nic);
+}
+
+nsec_t approval_until(const struct core *core, nsec_t now_ns, const struct core_nic *n)
+{
+    const struct core_source *s = &core->sources[n->source];
+
+    return s->paused || s->approval_timeout_ns == NSEC_NEVER ? NSEC_NEVER : now_ns + s->approval_timeout_ns;
+}
+
+/* Free, but not ours to claim by ourselves. What is held already stays held, without the rest. */
+static void leave(struct core *core, nsec_t now_ns, uint32_t nic, enum core_state state, enum core_reason reason)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    if (n->n_held > 0) {
+        give_up(core, now_ns, nic, reason, NO_ADDRESS);
+        return;
+    }
+    if (state == CORE_AWAITING)
+        n->approval_until_ns = approval_until(core, now_ns, n);
+    nic_enter(core, now_ns, nic, state, reason);
+}
+
+/* The evidence is complete and allows a claim: what the file says is done. */
+static void conclude(struct core *core, nsec_t now_ns, uint32_t nic, const struct findings *f)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    if (n->by_operator) {
+        claim_begin(core, now_ns, nic, CORE_REASON_OPERATOR);
+        return;
+    }
+    switch (nic_policy(core, n)) {
+    case CORE_POLICY_AUTOMATIC:
+        if (f->witness_missing)
+            leave(core, now_ns, nic, CORE_AWAITING, CORE_REASON_WITNESS_MISSING);
+        else
+            claim_begin(core, now_ns, nic, CORE_REASON_LOST);
+        break;
+    case CORE_POLICY_MANUAL:
+        leave(core, now_ns, nic, CORE_AWAITING, CORE_REASON_POLICY_MANUAL);
+        break;
+    case CORE_POLICY_NOTIFY:
+        leave(core, now_ns, nic, CORE_LOST, CORE_REASON_POLICY_NOTIFY);
+        break;
+    }
+}
+
+void verify_look(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    const struct core_nic *n = &core->nics[nic];
+    bool over = now_ns >= n->verify_until_ns, asked = asked_enough(core, now_ns, n);
+    struct findings f = examine(core, n);
+
+    /* The host is alive, whatever its monitored addresses do. A loss under `trigger any` is just that case. */
+    if (f.source_alive && (!n->trigger_any || (n->by_operator && !n->approved))) {
+        give_up(core, now_ns, nic, CORE_REASON_IN_USE, f.worst_address);
+        return;
+    }
+    if ((f.waiting || !asked) && !over)
+        return;
+    if (asked && (f.claimable > 0 || f.witness_missing))
+        conclude(core, now_ns, nic, &f);
+    else
+        give_up(core, now_ns, nic, f.worst != CORE_REASON_NONE ? f.worst : CORE_REASON_NOT_ASKED, f.worst_address);
+}
+
+static void verify_enter(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+    const struct core_source *s = &core->sources[n->source];
+
+    nic_enter(core, now_ns, nic, CORE_VERIFYING, n->by_operator ? CORE_REASON_OPERATOR : CORE_REASON_NONE);
+    /* Every broadcast, the wait after the last, and as much again for a witness whose first answer got lost. */
+    n->verify_until_ns = now_ns + 2 * (s->verify_asks + 1) * s->verify_spacing_ns;
+    n->next_ask_ns = asks_missing(core, n) ? now_ns : n->last_ask_ns + s->verify_spacing_ns;
+    nic_set_timer(core, nic);
+    verify_on_time(core, now_ns, nic);
+}
+
+void verify_begin(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    core->nics[nic].by_operator = core->nics[nic].approved = false;
+    verify_enter(core, now_ns, nic);
+}
+
+void verify_begin_for_operator(struct core *core, nsec_t now_ns, uint32_t nic, bool approved)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    n->by_operator = true;
+    n->approved = approved;
+    n->suspected = true;
+    verify_gather(core, now_ns, nic);
+    verify_enter(core, now_ns, nic);
+}
+
+void verify_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+    bool verifying = n->state == CORE_VERIFYING;
+
+    if (n->next_ask_ns <= now_ns) {
+        struct findings f = examine(core, n);
+        bool missing = asks_missing(core, n), waiting = verifying && f.waiting;
+
+        verify_ask_witnesses(core, now_ns, nic);
+        /* No intent from a host that may be the isolated one. Until the verdict the own address asks, because the probe
+         * form would hinder a source that is in its own duplicate address detection. */
+        if (missing && (!waiting || f.claimable > 0))
+            verify_ask(core, now_ns, nic, verifying && would_claim(core, n));
+        n->next_ask_ns = missing || waiting ? now_ns + spacing_ns(core, n) : NSEC_NEVER;
+        nic_set_timer(core, nic);
+    }
+    if (verifying)
+        verify_look(core, now_ns, nic);
+}
+
+void core_on_witness(struct core *core, nsec_t now_ns, uint16_t target, nsec_t asked_ns)
+{
+    struct core_target *t = &core->targets[target];
+    nsec_t before_ns = t->witness_asked_ns;
+
+    if (asked_ns <= before_ns)
+        return;
+    t->witness_asked_ns = asked_ns;
+    for (uint32_t i = 0; i < core->n_nics; i++) {
+        struct core_nic *n = &core->nics[i];
+
+        if (n->state != CORE_VERIFYING || n->evidence_ns <= before_ns)
+            continue;
+        /* The broadcast that waited for it goes out now, at its distance from the one before. */
+        if (asks_missing(core, n) && (n->asks == 0 || now_ns - n->last_ask_ns >= spacing_ns(core, n)))
+            n->next_ask_ns = now_ns;
+        verify_on_time(core, now_ns, i);
+    }
+}
+
+/* Whether a claim may follow by itself. A partly held NIC does not give way: the other will hear that it is taken. */
+static bool may_yield(enum core_state state)
+{
+    return state == CORE_UNSEEN || state == CORE_LATE || state == CORE_VERIFYING || state == CORE_BLOCKED;
+}
+
+void core_on_rival(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
+{
+    const struct core_address *a = &core->addresses[address];
+    struct core_nic *n = &core->nics[a->nic];
+    uint16_t target = fit_target(core, a);
+
+    /* RFC 5227 section 2.1.1: the source itself, about to configure its address again, is alive. */
+    if (mac_address_equal(mac, &n->mac)) {
+        core_on_heard(core, now_ns, address, mac);
+        return;
+    }
+    if (!n->suspected || n->by_operator || target == CORE_NO_TARGET || !may_yield(n->state))
+        return;
+    if (n->intended && mac_address_compare(&core->targets[target].mac, mac) < 0)
+        return;
+    if (n->yields >= CORE_YIELDS_MAX)
+        return;
+    n->yields++;
+    nic_blame(n, address, mac, 0);
+    if (n->state == CORE_VERIFYING || n->state == CORE_LATE)
+        nic_enter(core, now_ns, a->nic, CORE_BLOCKED, CORE_REASON_RIVAL);
+    nic_restart(core, a->nic);
+}

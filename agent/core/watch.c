@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Liveness: what answers, misses, link events and stalls make of addresses and source NICs. */
+#include "agent/core/internal.h"
+
+uint16_t fit_target(const struct core *core, const struct core_address *a)
+{
+    for (int i = 0; i < 2; i++)
+        if (a->target[i] != CORE_NO_TARGET && core->targets[a->target[i]].fit)
+            return a->target[i];
+    return CORE_NO_TARGET;
+}
+
+bool nic_has_path(const struct core *core, const struct core_nic *n)
+{
+    for (uint32_t i = 0; i < n->n_addresses; i++)
+        if (core->addresses[n->first_address + i].monitored &&
+            fit_target(core, &core->addresses[n->first_address + i]) != CORE_NO_TARGET)
+            return true;
+    return false;
+}
+
+static bool triggered(const struct core_nic *n, uint32_t count)
+{
+    return n->trigger_any ? count > 0 : count == n->n_watched;
+}
+
+bool nic_is_lost(const struct core_nic *n)
+{
+    return triggered(n, n->n_lost);
+}
+
+/* Whether the misses that are on may lead to its loss. With `trigger all`, one address that answers is enough. */
+static bool nic_is_in_doubt(const struct core_nic *n)
+{
+    return n->n_doubtful > 0 && (n->trigger_any || n->n_up == 0);
+}
+
+/* Whether nothing of what made it lost is left. */
+static bool nic_is_well(const struct core_nic *n)
+{
+    return n->trigger_any ? n->n_up == n->n_watched : n->n_up > 0;
+}
+
+bool core_source_is_lost(const struct core *core, uint32_t source)
+{
+    const struct core_source *s = &core->sources[source];
+
+    for (uint32_t i = 0; i < s->n_nics; i++) {
+        const struct core_nic *n = &core->nics[s->first_nic + i];
+
+        if (!nic_is_lost(n) && n->n_held == 0)
+            return false;
+    }
+    return true;
+}
+
+void nic_end_suspicion(struct core *core, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    n->suspected = n->intended = false;
+    n->asks = 0;
+    n->next_ask_ns = NSEC_NEVER;
+    nic_set_timer(core, nic);
+}
+
+static void forget_misses(struct core *core, const struct core_nic *n)
+{
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
+        if (core->addresses[i].claim != CORE_CLAIM_HELD)
+            address_forget_misses(core, i);
+}
+
+void nic_restart(struct core *core, uint32_t nic)
+{
+    forget_misses(core, &core->nics[nic]);
+    nic_end_suspicion(core, nic);
+    emit_for_nic(core, CORE_RESTART, nic);
+}
+
+/* The source answers again: whatever was about to be done for its loss is not. */
+static void nic_alive(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    const struct core_nic *n = &core->nics[nic];
+
+    switch (n->state) {
+    case CORE_UNSEEN:
+    case CORE_UP:
+    case CORE_LATE:
+    case CORE_DISARMED:
+        nic_enter(core, now_ns, nic, nic_idle_state(n), CORE_REASON_NONE);
+        break;
+    case CORE_BLOCKED:
+    case CORE_AWAITING:
+    case CORE_LOST:
+        /* An answer that was still queued when our carrier went does not make us fit. */
+        if (nic_is_well(n) && (n->reason != CORE_REASON_NO_CARRIER || nic_has_path(core, n)))
+            nic_enter(core, now_ns, nic, nic_idle_state(n), CORE_REASON_NONE);
+        break;
+    case CORE_VERIFYING:
+        /* What a person asked for ends by verify itself, which says who answers. */
+        if (!n->by_operator && !nic_is_lost(n))
+            nic_enter(core, now_ns, nic, nic_idle_state(n), CORE_REASON_NONE);
+        break;
+    case CORE_CLAIMING:
+    case CORE_HOLDING:
+    case CORE_RELEASING:
+    case CORE_STATES:
+        break;
+    }
+}
+
+/* After an answer: what evidence about the NIC is still wanted. */
+static void nic_review_suspicion(struct core *core, nsec_t now_ns, uint32_t nic, bool row_ended)
+{
+    const struct core_nic *n = &core->nics[nic];
+
+    if (n->state == CORE_VERIFYING)
+        return;
+    if (!nic_is_in_doubt(n))
+        nic_end_suspicion(core, nic);
+    else if (n->suspected && row_ended)
+        /* The first miss of the rows that are left was later than the one that evidence was counted from. */
+        verify_gather(core, now_ns, nic);
+}
+
+/* Whether a verdict in this state would be followed by a claim. A NIC that was blocked declares that only once a witness
+ * has answered: see verify_on_time. */
+static bool may_declare(enum core_state state)
+{
+    return state == CORE_LATE || state == CORE_UNSEEN || state == CORE_HOLDING;
+}
+
+/* One more miss and the NIC is lost: tell other targets that we are about to claim. */
+static void nic_announce_intent(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    const struct core_nic *n = &core->nics[nic];
+
+    if (n->suspected && !n->intended && n->armed && may_declare(n->state) && triggered(n, n->n_near) &&
+        !core->sources[n->source].paused && nic_policy(core, n) == CORE_POLICY_AUTOMATIC)
+        verify_ask(core, now_ns, nic, true);
+}
+
+/* Another NIC of the source is in doubt, and its verdict would change the policy: wait for it. */
+static bool must_wait_for_siblings(const struct core *core, const struct core_nic *n)
+{
+    const struct core_source *s = &core->sources[n->source];
+
+    if (s->on_host == s->on_nic)
+        return false;
+    for (uint32_t i = 0; i < s->n_nics; i++) {
+        const struct core_nic *other = &core->nics[s->first_nic + i];
+
+        if (other != n && other->suspected && !nic_is_lost(other) && other->n_held == 0)
+            return true;
+    }
+    return false;
+}
+
+static void nic_judge(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    if (!n->armed || !nic_is_lost(n) || core->sources[n->source].paused || must_wait_for_siblings(core, n))
+        return;
+    switch (n->state) {
+    case CORE_UNSEEN:
+    case CORE_UP:
+    case CORE_LATE:
+    case CORE_BLOCKED:
+    case CORE_DISARMED:
+        verify_begin(core, now_ns, nic);
+        break;
+    case CORE_AWAITING:
+    case CORE_LOST:
+        /* Decided for one lost NIC; now the whole host is lost, and the file may say otherwise for that. */
+        if ((n->reason == CORE_REASON_POLICY_MANUAL || n->reason == CORE_REASON_POLICY_NOTIFY) &&
+            nic_policy(core, n) == CORE_POLICY_AUTOMATIC) {
+            /* What was found then may be long past. */
+            verify_gather(core, now_ns, nic);
+            verify_begin(core, now_ns, nic);
+        }
+        break;
+    case CORE_HOLDING:
+        /* An address that was not claimed with the others, and is lost now. */
+        if (n->n_lost > 0 && nic_policy(core, n) == CORE_POLICY_AUTOMATIC)
+            verify_begin(core, now_ns, nic);
+        break;
+    case CORE_VERIFYING:
+    case CORE_CLAIMING:
+    case CORE_RELEASING:
+    case CORE_STATES:
+        break;
+    }
+}
+
+static void source_judge(struct core *core, nsec_t now_ns, uint32_t source)
+{
+    const struct core_source *s = &core->sources[source];
+
+    for (uint32_t i = 0; i < s->n_nics; i++)
+        nic_judge(core, now_ns, s->first_nic + i);
+}
+
+void core_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
+{
+    struct core_address *a = &core->addresses[address];
+    struct core_nic *n = &core->nics[a->nic];
+    bool was_up = a->life == CORE_LIFE_UP, row_ended = a->misses > 0;
+
+    if (a->claim == CORE_CLAIM_HELD) {
+        core_on_source_seen(core, now_ns, address);
+        return;
+    }
+    if (mac && !mac_address_is_unset(mac))
+        a->mac = n->mac = *mac;
+    a->heard_mac = a->mac;
+    a->heard_ns = now_ns;
+    address_alive(core, address);
+    n->seen = true;
+    n->armed = true;
+    n->disarmed = false;
+    if (was_up && (n->state == CORE_UP || n->state == CORE_HOLDING))
+        return;
+    nic_alive(core, now_ns, a->nic);
+    nic_review_suspicion(core, now_ns, a->nic, row_ended);
+    if (n->state == CORE_VERIFYING)
+        verify_look(core, now_ns, a->nic);
+    /* A NIC that waited for this one's verdict need not wait any more. */
+    source_judge(core, now_ns, n->source);
+}
+
+/* While claims or releases are under way, the evidence that they rest on stands. */
+static bool may_suspect(const struct core_nic *n)
+{
+    return n->armed && n->state != CORE_CLAIMING && n->state != CORE_RELEASING;
+}
+
+void core_on_miss(struct core *core, nsec_t now_ns, uint32_t address, uint32_t misses)
+{
+    const struct core_address *a = &core->addresses[address];
+    struct core_nic *n = &core->nics[a->nic];
+
+    if (a->claim == CORE_CLAIM_HELD)
+        return;
+    address_missed(core, address, misses);
+    if (n->state == CORE_UP)
+        nic_enter(core, now_ns, a->nic, nic_idle_state(n), CORE_REASON_NONE);
+    if (!n->suspected && may_suspect(n) && nic_is_in_doubt(n)) {
+        n->suspected = true;
+        verify_gather(core, now_ns, a->nic);
+    }
+    /* Again while misses go on: an answer must be younger than the first miss, and one may get lost. */
+    if (n->suspected)
+        verify_ask_witnesses(core, now_ns, a->nic);
+    nic_announce_intent(core, now_ns, a->nic);
+    if (a->life == CORE_LIFE_LOST)
+        source_judge(core, now_ns, n->source);
+}
+
+void core_on_void(struct core *core, nsec_t now_ns, uint32_t source)
+{
+    const struct core_source *s = &core->sources[source];
+
+    for (uint32_t i = s->first_nic; i < s->first_nic + s->n_nics; i++) {
+        const struct core_nic *n = &core->nics[i];
+
+        forget_misses(core, n);
+        if (n->state == CORE_VERIFYING && n->by_operator) {
+            /* A person's order stands: only its evidence has to be gathered again. */
+            verify_begin_for_operator(core, now_ns, i, n->approved);
+            continue;
+        }
+        nic_end_suspicion(core, i);
+        if (n->state == CORE_LATE || n->state == CORE_VERIFYING)
+            nic_enter(core, now_ns, i, nic_idle_state(n), CORE_REASON_NONE);
+    }
+}
+
+/* What was found on another way does not count. */
+static void nic_on_path_change(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    const struct core_nic *n = &core->nics[nic];
+    bool path = nic_has_path(core, n);
+
+    nic_restart(core, nic);
+    if (n->state == CORE_VERIFYING && n->by_operator)
+        verify_begin_for_operator(core, now_ns, nic, n->approved);
+    else if (n->state == CORE_UP || n->state == CORE_LATE || n->state == CORE_VERIFYING)
+        nic_enter(core, now_ns, nic, path || n->n_held > 0 ? nic_idle_state(n) : CORE_BLOCKED,
+                  path ? CORE_REASON_NONE : CORE_REASON_NO_CARRIER);
+    else if (n->state == CORE_BLOCKED && n->reason == CORE_REASON_NO_CARRIER && path)
+        nic_enter(core, now_ns, nic, CORE_BLOCKED, CORE_REASON_NONE);
+}
+
+void core_on_link(struct core *core, nsec_t now_ns, uint16_t target, bool fit)
+{
+    if (core->targets[target].fit == fit)
+        return;
+    core->targets[target].fit = fit;
+    core->targets[target].witness_asked_ns = 0;
+    for (uint32_t i = 0; i < core->n_nics; i++) {
+        const struct core_nic *n = &core->nics[i];
+
+        for (uint32_t k = 0; k < n->n_addresses; k++) {
+            const struct core_address *a = &core->addresses[n->first_address + k];
+
+            if (a->target[0] == target || a->target[1] == target) {
+                nic_on_path_change(core, now_ns, i);
+                break;
+            }
+        }
+    }
+}
+
+void core_on_heard(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
+{
+    struct core_address *a = &core->addresses[address];
+
+    a->heard_mac = *mac;
+    a->heard_ns = now_ns;
+    /* Where only ICMP is probed, this is how the MAC is learned. */
+    if (a->life == CORE_LIFE_UP && mac_address_is_unset(&a->mac))
+        a->mac = core->nics[a->nic].mac = *mac;
+    if (core->nics[a->nic].state == CORE_VERIFYING)
+        verify_look(core, now_ns, a->nic);
+}
+
+void core_on_source_seen(struct core *core, nsec_t now_ns, uint32_t address)
+{
+    if (core->addresses[address].claim == CORE_CLAIM_HELD)
+        core->addresses[address].source_seen_ns = now_ns;
+}
