@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ipmap: what the file says, checked, with every default filled in. Reading it is pure over a buffer (only
+ * `include` and ipmap_load touch the file system, through files.h, which tests replace).
+ */
+#pragma once
+
+#include <stdio.h>
+
+#include "agent/base/address.h"
+#include "agent/base/limits.h"
+#include "agent/base/time.h"
+
+enum ipmap_takeover {
+    IPMAP_TAKEOVER_AUTOMATIC,
+    IPMAP_TAKEOVER_MANUAL,
+    IPMAP_TAKEOVER_NOTIFY,
+};
+
+enum ipmap_failback {
+    IPMAP_FAILBACK_MANUAL,
+    IPMAP_FAILBACK_AUTOMATIC,
+};
+
+enum ipmap_trigger {
+    IPMAP_TRIGGER_ALL, /* a source NIC is lost when all its monitored addresses are */
+    IPMAP_TRIGGER_ANY, /* when one is */
+};
+
+/* What becomes of an approval that nobody gave in time. */
+enum ipmap_approval {
+    IPMAP_APPROVAL_DENY,
+    IPMAP_APPROVAL_APPROVE,
+};
+
+/*
+ * Bits of the probes of a source: 1u << enum probe_kind of probes/probe.h, which this folder does not know. ARP and ND
+ * are one question in two families: given either, both are set.
+ */
+enum ipmap_probe {
+    IPMAP_PROBE_ARP = 1u << 0,
+    IPMAP_PROBE_ND = 1u << 1,
+    IPMAP_PROBE_ICMP = 1u << 2,
+};
+
+/* Where a statement stands. */
+struct ipmap_place {
+    const char *file; /* owned by the ipmap */
+    uint32_t line;    /* from 1 */
+    uint32_t column;  /* from 1, in bytes */
+};
+
+/* One address of a source NIC, and where it goes. */
+struct ipmap_address {
+    struct ip_address ip;
+    uint8_t prefix;                /* as written */
+    char dev[LIMIT_NIC_NAME];      /* target NIC */
+    char fallback[LIMIT_NIC_NAME]; /* target NIC where dev has no carrier; "" where none */
+    bool monitor;                  /* whether it is probed; default yes */
+    struct ipmap_place place;      /* of the address */
+};
+
+/* A NIC of a source. */
+struct ipmap_nic {
+    char name[LIMIT_NAME + 1];
+    enum ipmap_trigger trigger;
+    struct ipmap_address *addresses;
+    size_t n_addresses; /* at least 1; at least one of them monitored */
+    struct ipmap_place place;
+};
+
+struct ipmap_source {
+    char name[LIMIT_NAME + 1];
+    nsec_t interval_ns;                   /* from round to round; default 200 ms */
+    uint32_t misses;                      /* missed rounds in a row until lost; default 5 */
+    uint8_t probes;                       /* bits of enum ipmap_probe; default all */
+    enum ipmap_takeover on_host;          /* when every NIC of the source is lost; default automatic */
+    enum ipmap_takeover on_nic;           /* when one is; both are what `takeover` says where no `on` does */
+    enum ipmap_failback failback;         /* default manual; automatic is not in effect yet */
+    nsec_t approval_timeout_ns;           /* NSEC_NEVER: waits for ever (default) */
+    enum ipmap_approval approval_default; /* what happens then; default deny */
+    bool claim_unseen;                    /* take over what was never seen alive; default no */
+    bool announce_source;                 /* on failback, announce the source's MAC for it; default yes */
+    uint32_t verify_asks;                 /* broadcasts before a claim where no ARP/ND probe gave them; default 3 */
+    nsec_t verify_within_ns;              /* all of them within this; default 60 ms */
+    bool witness_none;                    /* `witness none`: act without one */
+    struct ip_address witnesses[LIMIT_WITNESSES]; /* of this source, else those of the file */
+    size_t n_witnesses;                           /* 0 and not witness_none: gateway, else a neighbour */
+    nsec_t lease_ns;                              /* default 3 s, NSEC_NEVER: off; not in effect yet */
+    nsec_t hold_down_ns;                          /* default 0; not in effect yet */
+    uint32_t max_takeovers;                       /* 0: no limit; not in effect yet */
+    nsec_t max_takeovers_per_ns;
+    struct ipmap_nic *nics;
+    size_t n_nics;
+    struct ipmap_place place;
+};
+
+struct ipmap {
+    struct ipmap_source *sources; /* in the file's order */
+    size_t n_sources;
+    size_t n_addresses; /* in all */
+    char **files;       /* every file that was read, the main one first: what `place.file` points to */
+    size_t n_files;
+};
+
+/* An error or a warning about the file, in the file's order. */
+struct ipmap_message {
+    struct ipmap_place place; /* valid while the messages live */
+    bool warning;             /* else an error: the ipmap is refused */
+    char *text;               /* without the place */
+};
+
+struct ipmap_messages {
+    struct ipmap_message *list;
+    size_t n;
+    size_t n_errors;   /* all of them, kept or left off */
+    size_t n_left_off; /* beyond the limit of messages kept */
+    char **files;      /* what places point to */
+    size_t n_files;
+};
+
+/*
+ * What the checks may ask about this host. NULL functions: not asked (a file is then checked for itself alone).
+ */
+struct ipmap_host {
+    bool (*nic_exists)(void *userdata, const char *name);
+    /* Whether the address is on this host and not put there by us; `nic` gets the NIC's name. */
+    bool (*address_is_own)(void *userdata, const struct ip_address *ip, char nic[LIMIT_NIC_NAME]);
+    void *userdata;
+};
+
+/*
+ * Reads the text of an ipmap. `file` is its name for messages and the base of relative includes; `text` need not end in
+ * NUL. 0 and *ret, to be freed with ipmap_free; -EINVAL with errors in *messages; -ENOMEM. *messages is always set, and
+ * holds warnings on success too; free it with ipmap_messages_free.
+ */
+int ipmap_parse(const char *file, const char *text, size_t length, const struct ipmap_host *host, struct ipmap **ret,
+                struct ipmap_messages *messages);
+
+/*
+ * Reads the file at `path`: regular, at most 16 MiB with all that it includes, and, when we are root, owned by root and
+ * not writable by group or others. Whatever is wrong with the file itself is a message too (place line 1, column 1).
+ */
+int ipmap_load(const char *path, const struct ipmap_host *host, struct ipmap **ret, struct ipmap_messages *messages);
+
+void ipmap_free(struct ipmap *ipmap);
+void ipmap_messages_free(struct ipmap_messages *messages);
+/* Prints each as `file:line:column: text`, warnings as `file:line:column: warning: text`. */
+void ipmap_messages_print(const struct ipmap_messages *messages, FILE *out);
+
+/* NULL when none. */
+const struct ipmap_source *ipmap_find_source(const struct ipmap *ipmap, const char *name);
+const char *ipmap_takeover_name(enum ipmap_takeover takeover);
