@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Puts addresses on NICs and takes them off, in batches of netlink messages with an acknowledgement each (libmnl).
+ * Every address put on carries our IFA_PROTO mark; only addresses that carry it are ever taken off.
+ */
+#pragma once
+
+#include "agent/base/address.h"
+#include "agent/base/time.h"
+
+/* Our mark in IFA_PROTO ('S'); the kernel's own origins are 0 to 3. */
+#define CLAIMS_PROTO 0x53
+/* Messages in one send: what bounds the time that one turn spends in the kernel. */
+#define CLAIMS_BATCH 64
+/* Requests sent whose answers were not read yet: what bounds the memory that answers take in the kernel. */
+#define CLAIMS_IN_FLIGHT_MAX (16 * CLAIMS_BATCH)
+/* Requests that may wait at once. */
+#define CLAIMS_QUEUE_MAX (1u << 19)
+
+struct claims;
+
+enum claims_operation {
+    CLAIMS_ADD,
+    CLAIMS_REMOVE,
+};
+
+struct claims_request {
+    enum claims_operation operation;
+    uint32_t id; /* the caller's; comes back with the result */
+    int ifindex;
+    struct ip_address ip;
+    uint8_t prefix; /* exactly as it is to be put on, or was */
+};
+
+/*
+ * `error`: 0, or negative errno for this one address: the kernel's answer, or
+ *   -EEXIST         ADD: the NIC has this address already, and it is not ours (one that is ours counts as put on)
+ *   -EADDRNOTAVAIL  REMOVE: it is not there
+ *   -EACCES         REMOVE: it is there, but does not carry our mark, and stays
+ *   -ENODEV         there is no such NIC (any more), and so no such address
+ *   -ENOBUFS        the kernel's answer was lost, and the address is not as asked for: ask again
+ * Called from claims_on_readable only, in the order of submission. It may submit; it must not close.
+ */
+typedef void (*claims_result_fn)(void *userdata, const struct claims_request *request, int error);
+
+int claims_open(struct claims **ret, claims_result_fn result, void *userdata);
+void claims_close(struct claims *claims);
+int claims_fd(const struct claims *claims);
+
+/*
+ * Queues a request. Nothing reaches the kernel before claims_flush. 0; -EINVAL where it can be no address of a NIC;
+ * -ENOMEM, also beyond CLAIMS_QUEUE_MAX.
+ */
+int claims_submit(struct claims *claims, const struct claims_request *request);
+/*
+ * Sends at most one batch, all of one operation. Returns how many requests are still queued (call again next turn), or
+ * negative errno: nothing was sent, and all stays queued. Sends nothing while CLAIMS_IN_FLIGHT_MAX answers wait to be
+ * read. Removals are looked up in the kernel just before; where one would take secondary addresses of its subnet along
+ * (promote_secondaries off), the NIC's setting is turned on for that one batch. Remove in the reverse order of adding:
+ * it spares the kernel the work.
+ */
+int claims_flush(struct claims *claims);
+/* Reads the kernel's answers and hands each to the result callback. */
+int claims_on_readable(struct claims *claims);
+
+/* An address of ours that the kernel holds: it carries the mark. */
+struct claims_held {
+    int ifindex;
+    struct ip_address ip;
+    uint8_t prefix;
+};
+/* Asks the kernel (not a cache) for every address that carries our mark. 0 or negative errno. Blocks; for start-up. */
+int claims_list_held(void (*each)(void *userdata, const struct claims_held *held), void *userdata);
