@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the core asks for, done through the ports. Nothing here calls back into the core. */
+#include <netinet/in.h>
+
+#include "agent/shell/internal.h"
+
+/* After a restart the next round comes no later than this. */
+#define RESTART_WITHIN_NS (100 * NSEC_PER_MSEC)
+
+/*
+ * The prefix to put the address on with. A host prefix where the NIC is in that subnet already: then no address of the
+ * host's own ever becomes a secondary of ours, and no route hangs on it. Else as written, which brings the route to the
+ * subnet along.
+ */
+static uint8_t claim_prefix(const struct target *t, const struct ipmap_address *map)
+{
+    for (size_t i = 0; i < t->n_own; i++)
+        if (ip_address_same_net(&t->own[i].ip, &map->ip, t->own[i].prefix) && !ip_address_is_link_local(&t->own[i].ip))
+            return (uint8_t)ip_address_bits(map->ip.family);
+    return map->prefix;
+}
+
+static void submit(struct agent *agent, uint32_t address, enum claims_operation operation)
+{
+    struct monitor *m = &agent->plan->monitors[address];
+    int r = agent->ports->claim(agent->userdata, &(struct claims_request){.operation = operation,
+                                                                           .id = address,
+                                                                           .ifindex = m->ifindex,
+                                                                           .ip = m->map->ip,
+                                                                           .prefix = m->prefix});
+
+    if (r < 0) {
+        m->unqueued_error = r;
+        agent->unclaimed++;
+    }
+}
+
+static void do_claim(struct agent *agent, uint32_t address, uint16_t target)
+{
+    struct monitor *m = &agent->plan->monitors[address];
+    const struct target *t = &agent->plan->targets[target];
+
+    m->ifindex = t->link.ifindex;
+    m->prefix = claim_prefix(t, m->map);
+    submit(agent, address, CLAIMS_ADD);
+}
+
+static void do_release(struct agent *agent, uint32_t address)
+{
+    announcer_stop(agent->plan->announcer, address);
+    proof_end(agent, address);
+    submit(agent, address, CLAIMS_REMOVE);
+}
+
+/* A neighbour takes the word of a frame whose Ethernet source is ours; only the ARP sender is the source's. */
+static void do_announce_source(struct agent *agent, const struct core_action *action)
+{
+    const struct target *t = &agent->plan->targets[action->target];
+    const struct ip_address *ip = &agent->plan->monitors[action->address].map->ip;
+    struct arp_frame frame;
+
+    if (t->link.ifindex == 0)
+        return;
+    if (ip->family == AF_INET6) {
+        arp_frame_advertise(&frame, &t->link.mac, &action->mac, ip, false);
+        agent->ports->frame(agent->userdata, t->link.ifindex, &frame);
+        return;
+    }
+    arp_frame_announce_request(&frame, &t->link.mac, &action->mac, ip);
+    agent->ports->frame(agent->userdata, t->link.ifindex, &frame);
+    arp_frame_announce_reply(&frame, &t->link.mac, &action->mac, ip);
+    agent->ports->frame(agent->userdata, t->link.ifindex, &frame);
+}
+
+static void do_restart(struct agent *agent, uint32_t nic)
+{
+    const struct core_nic *n = &agent->plan->core.nics[nic];
+
+    for (uint32_t i = 0; i < n->n_addresses; i++)
+        rounds_void(agent, n->first_address + i, agent->now_ns + RESTART_WITHIN_NS);
+}
+
+int actions_announce(void *userdata, uint32_t address, unsigned copy)
+{
+    struct agent *agent = userdata;
+    const struct plan *plan = agent->plan;
+    const struct target *t = &plan->targets[plan->core.addresses[address].held_on];
+    const struct ip_address *ip = &plan->monitors[address].map->ip;
+    struct arp_frame frame;
+    int r;
+
+    (void)copy;
+    if (ip->family == AF_INET6) {
+        arp_frame_advertise(&frame, &t->link.mac, &t->link.mac, ip, agent->ipv6_router);
+        r = agent->ports->frame(agent->userdata, t->link.ifindex, &frame);
+        return r < 0 ? r : 1;
+    }
+    /* Some switches and hosts take only the one form, some only the other. */
+    arp_frame_announce_request(&frame, &t->link.mac, &t->link.mac, ip);
+    r = agent->ports->frame(agent->userdata, t->link.ifindex, &frame);
+    if (r < 0)
+        return r;
+    arp_frame_announce_reply(&frame, &t->link.mac, &t->link.mac, ip);
+    r = agent->ports->frame(agent->userdata, t->link.ifindex, &frame);
+    return r < 0 ? r : 2;
+}
+
+void actions_handle(void *userdata, const struct core_action *action)
+{
+    struct agent *agent = userdata;
+
+    switch (action->type) {
+    case CORE_ASK:
+        rounds_ask(agent, action->address, action->target, action->intent);
+        break;
+    case CORE_ASK_WITNESSES:
+        witness_ask(agent, agent->now_ns, action->target);
+        break;
+    case CORE_ASK_CARRIER:
+        agent->plan->targets[action->target].recheck = true;
+        break;
+    case CORE_RESTART:
+        do_restart(agent, action->nic);
+        break;
+    case CORE_CLAIM:
+        do_claim(agent, action->address, action->target);
+        break;
+    case CORE_RELEASE:
+        do_release(agent, action->address);
+        break;
+    case CORE_ANNOUNCE:
+        announcer_start(agent->plan->announcer, action->address, action->target, agent->now_ns);
+        proof_begin(agent, agent->now_ns, action->address);
+        break;
+    case CORE_ANNOUNCE_SOURCE:
+        do_announce_source(agent, action);
+        break;
+    case CORE_CHANGED:
+        agent->changed = true;
+        tell_change(agent, action->nic, action->was);
+        break;
+    }
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent as a whole: made, loaded, turned, freed. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "agent/shell/internal.h"
+
+int agent_new(struct agent **ret, const struct agent_ports *ports, void *userdata, uint64_t seed)
+{
+    struct agent *agent = calloc(1, sizeof *agent);
+
+    if (!agent)
+        return -ENOMEM;
+    agent->ports = ports;
+    agent->userdata = userdata;
+    agent->random = seed;
+    agent->hash_seed = agent_random(agent);
+    agent->next_deadline_ns = NSEC_NEVER;
+    *ret = agent;
+    return 0;
+}
+
+void agent_free(struct agent *agent)
+{
+    if (!agent)
+        return;
+    while (agent->owed) {
+        struct owed *next = agent->owed->next;
+
+        free(agent->owed);
+        agent->owed = next;
+    }
+    plan_free(agent->plan);
+    free(agent);
+}
+
+/* splitmix64: tokens only have to be unguessable to hosts that do not see our requests. */
+uint64_t agent_random(struct agent *agent)
+{
+    uint64_t z = agent->random += 0x9e3779b97f4a7c15;
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+}
+
+void agent_say(struct agent *agent, int priority, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    agent->ports->say(agent->userdata, priority, text);
+}
+
+struct report_agent *agent_report_header(struct agent *agent)
+{
+    return &agent->header;
+}
+
+void agent_set_ipv6_router(struct agent *agent, bool router)
+{
+    agent->ipv6_router = router;
+}
+
+static nsec_t min_ns(nsec_t a, nsec_t b)
+{
+    return a < b ? a : b;
+}
+
+nsec_t agent_deadline(const struct agent *agent)
+{
+    const struct plan *plan = agent->plan;
+    nsec_t due_ns = commands_deadline(agent);
+
+    if (!plan)
+        return due_ns;
+    due_ns = min_ns(due_ns, heap_first(&plan->rounds, NULL));
+    due_ns = min_ns(due_ns, heap_first(&plan->proofs, NULL));
+    due_ns = min_ns(due_ns, core_deadline(&plan->core));
+    due_ns = min_ns(due_ns, announcer_deadline(plan->announcer));
+    return min_ns(due_ns, agent->witness_idle_ns);
+}
+
+/* Evidence about a source is void: its rounds, and what the core made of them. */
+static void void_source(struct agent *agent, uint32_t source)
+{
+    struct core *core = &agent->plan->core;
+    const struct core_source *s = &core->sources[source];
+
+    for (uint32_t i = s->first_nic; i < s->first_nic + s->n_nics; i++)
+        for (uint32_t k = 0; k < core->nics[i].n_addresses; k++)
+            rounds_void(agent, core->nics[i].first_address + k, NSEC_NEVER);
+    core_on_void(core, agent->now_ns, source);
+}
+
+/*
+ * We woke too late to judge: what was sent before may have been answered into queues that overflowed, or into a machine
+ * that stood still. Everything queued is read first, since an answer is an answer; what is left unanswered is void, and
+ * fresh misses are needed.
+ */
+static void handle_stall(struct agent *agent, nsec_t late_ns)
+{
+    struct plan *plan = agent->plan;
+    bool told = false;
+
+    agent->ports->drain(agent->userdata);
+    for (uint32_t i = 0; i < plan->core.n_sources; i++) {
+        if (late_ns <= plan->source_maps[i]->interval_ns)
+            continue;
+        void_source(agent, i);
+        told = true;
+    }
+    if (!told)
+        return;
+    agent->header.stalls++;
+    agent_say(agent, late_ns > NSEC_PER_SEC ? LOG_WARNING : LOG_INFO,
+              "this host stood still for %lld ms: rounds in that time do not count", (long long)(late_ns / NSEC_PER_MSEC));
+}
+
+void agent_turn(struct agent *agent, nsec_t now_ns)
+{
+    nsec_t late_ns = agent->next_deadline_ns < now_ns ? now_ns - agent->next_deadline_ns : 0;
+
+    agent->now_ns = now_ns;
+    agent->header.turns++;
+    if (!agent->plan)
+        return;
+    if (late_ns > agent->header.lateness_max_ns)
+        agent->header.lateness_max_ns = late_ns;
+    if (late_ns > STALL_MIN_NS)
+        handle_stall(agent, late_ns);
+    rounds_run(agent, now_ns);
+    core_on_time(&agent->plan->core, now_ns);
+    if (agent->witness_idle_ns <= now_ns)
+        witness_idle(agent, now_ns);
+}
+
+/* Claims that could not be queued are answered here, because the core must not be called from within an action. */
+static void settle_unclaimed(struct agent *agent)
+{
+    struct plan *plan = agent->plan;
+
+    for (uint32_t i = 0; agent->unclaimed > 0 && i < plan->core.n_addresses; i++) {
+        int error = plan->monitors[i].unqueued_error;
+
+        if (error == 0)
+            continue;
+        plan->monitors[i].unqueued_error = 0;
+        agent->unclaimed--;
+        if (plan->core.addresses[i].claim == CORE_CLAIM_CLAIMING)
+            core_on_claimed(&plan->core, agent->now_ns, i, error);
+        else
+            core_on_released(&plan->core, agent->now_ns, i, error);
+    }
+}
+
+void agent_flush(struct agent *agent, nsec_t now_ns)
+{
+    agent->now_ns = now_ns;
+    if (agent->plan) {
+        if (agent->links_changed)
+            links_refresh(agent, now_ns);
+        links_recheck(agent, now_ns);
+        settle_unclaimed(agent);
+        announcer_run(agent->plan->announcer, now_ns);
+        proof_run(agent, now_ns);
+        agent->ports->flush(agent->userdata);
+    }
+    if (agent->changed || commands_deadline(agent) <= now_ns)
+        commands_settle(agent, now_ns);
+    agent->changed = false;
+    agent->next_deadline_ns = agent_deadline(agent);
+}
+
+void agent_on_clock_step(struct agent *agent, nsec_t now_ns)
+{
+    agent->now_ns = now_ns;
+    agent_say(agent, LOG_INFO, "the wall clock was set: rounds under way do not count");
+    for (uint32_t i = 0; agent->plan && i < agent->plan->core.n_sources; i++)
+        void_source(agent, i);
+}
+
+void agent_on_links_changed(struct agent *agent, nsec_t now_ns)
+{
+    agent->now_ns = now_ns;
+    agent->links_changed = true;
+}
+
+void agent_on_address_changed(struct agent *agent, nsec_t now_ns, const struct link_address *address, bool present)
+{
+    (void)present;
+    /* Addresses of the ipmap come and go by our own claims, whose results tell. */
+    if (agent->plan && plan_find(agent, agent->plan, &address->ip) == UINT32_MAX)
+        agent_on_links_changed(agent, now_ns);
+}
+
+void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct claims_request *request, int error)
+{
+    struct plan *plan = agent->plan;
+    uint32_t address = plan_find(agent, plan, &request->ip);
+    char text[IP_ADDRESS_TEXT];
+
+    agent->now_ns = now_ns;
+    agent->changed = true;
+    if (request->id == UINT32_MAX || address == UINT32_MAX) {
+        agent->leaving -= request->id == UINT32_MAX;
+        if (error < 0 && error != -EADDRNOTAVAIL && error != -ENODEV)
+            agent_say(agent, LOG_ERR, "cannot take %s off: %s", ip_address_format(&request->ip, text), strerror(-error));
+        return;
+    }
+    if (request->operation == CLAIMS_ADD)
+        core_on_claimed(&plan->core, now_ns, address, error);
+    else
+        core_on_released(&plan->core, now_ns, address, error);
+}
+
+void agent_release_all(struct agent *agent, nsec_t now_ns)
+{
+    struct plan *plan = agent->plan;
+
+    agent->now_ns = now_ns;
+    for (uint32_t i = 0; plan && i < plan->core.n_sources; i++)
+        core_pause(&plan->core, now_ns, i);
+    for (uint32_t i = 0; plan && i < plan->core.n_nics; i++)
+        core_failback(&plan->core, now_ns, i);
+}
+
+bool agent_is_idle(const struct agent *agent)
+{
+    const struct plan *plan = agent->plan;
+
+    if (agent->leaving > 0)
+        return false;
+    for (uint32_t i = 0; plan && i < plan->core.n_nics; i++)
+        if (plan->core.nics[i].n_held > 0 || plan->core.nics[i].n_claiming > 0 || plan->core.nics[i].n_releasing > 0)
+            return false;
+    return true;
+}

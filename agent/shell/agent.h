@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent: everything between the core, which decides, and the ports, through which it acts. It knows no socket and no
+ * clock, so that a test can drive it on virtual time. The daemon around it is daemon.c.
+ *
+ * Use: agent_new, agent_load; then, for each thing that comes in, the agent_on_ function; agent_turn when
+ * agent_deadline has come. After each of these, agent_flush.
+ */
+#pragma once
+
+#include "agent/config/ipmap.h"
+#include "agent/control/report.h"
+#include "agent/shell/ports.h"
+
+struct agent;
+
+/* `seed`: random, for tokens and tables. 0 or negative errno. */
+int agent_new(struct agent **ret, const struct agent_ports *ports, void *userdata, uint64_t seed);
+void agent_free(struct agent *agent);
+
+/*
+ * Takes the ipmap (and its ownership, on success) into effect. What did not change keeps its state; what is held and no
+ * longer in the file is released. `held`: what the kernel holds with our mark, for the first load; else NULL.
+ */
+int agent_load(struct agent *agent, nsec_t now_ns, struct ipmap *ipmap, const struct claims_held *held, size_t n_held);
+
+nsec_t agent_deadline(const struct agent *agent);
+/* Serves every timer that is due. */
+void agent_turn(struct agent *agent, nsec_t now_ns);
+/* Ends an event: results of what the core asked, batches, answers to commands. Always called before waiting again. */
+void agent_flush(struct agent *agent, nsec_t now_ns);
+
+void agent_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply);
+/* A queued request was refused by the kernel after all; error > 0. */
+void agent_on_unsent(struct agent *agent, nsec_t now_ns, const struct probe_request *request, int error);
+void agent_on_heard(struct agent *agent, nsec_t now_ns, int ifindex, const struct arp_heard *heard);
+/* An IP packet to an address we hold came in. */
+void agent_on_traffic(struct agent *agent, nsec_t now_ns, const struct ip_address *from, const struct ip_address *to);
+void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct claims_request *request, int error);
+/* NICs of this host changed, or an address came or went. */
+void agent_on_links_changed(struct agent *agent, nsec_t now_ns);
+void agent_on_address_changed(struct agent *agent, nsec_t now_ns, const struct link_address *address, bool present);
+/* The wall clock stepped: receive stamps of pending rounds cannot be trusted. */
+void agent_on_clock_step(struct agent *agent, nsec_t now_ns);
+
+/*
+ * One command of the control socket, or of a test. `answer` is called once, now or after a later event, with one line of
+ * JSON from malloc that the callee owns (NULL when memory ran out); never when the agent is freed before or agent_forget
+ * was called for `cookie`.
+ */
+typedef void (*agent_answer_fn)(void *cookie, char *answer);
+void agent_command(struct agent *agent, nsec_t now_ns, json_t *request, agent_answer_fn answer, void *cookie);
+void agent_forget(struct agent *agent, void *cookie);
+
+/* Releases all that is held; agent_is_idle tells when it is done. */
+void agent_release_all(struct agent *agent, nsec_t now_ns);
+bool agent_is_idle(const struct agent *agent);
+
+/* Whether this host forwards IPv6: what advertisements say of it. */
+void agent_set_ipv6_router(struct agent *agent, bool router);
+
+/* What the daemon knows about itself, for status. */
+struct report_agent *agent_report_header(struct agent *agent);
+/* A sentence on how things stand, for systemd's STATUS. */
+void agent_summary(const struct agent *agent, char *text, size_t size);

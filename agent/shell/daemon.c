@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/shell/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "agent/base/cleanup.h"
+#include "agent/control/server.h"
+#include "agent/shell/loader.h"
+#include "agent/shell/log.h"
+#include "agent/shell/options.h"
+#include "agent/shell/process.h"
+#include "agent/shell/world.h"
+
+/* Commands that wait for one reload at once. */
+#define RELOAD_CLIENTS_MAX CONTROL_CLIENTS_MAX
+/* A release that takes longer than this at the end is left to whoever comes after us. */
+#define LEAVE_WITHIN_NS (10 * NSEC_PER_SEC)
+/* systemd is told how things stand no more often than this. */
+#define STATUS_EVERY_NS (1 * NSEC_PER_SEC)
+
+struct daemon {
+    struct options options;
+    sd_event *event;
+    struct world *world;
+    struct control_server *control;
+    struct loader *loader;                              /* the file is being read; NULL */
+    bool applying;                                      /* to take it into effect, not just to check it */
+    bool reload_again;                                  /* a reload was asked for meanwhile */
+    struct control_client *waiting[RELOAD_CLIENTS_MAX]; /* for its end */
+    size_t n_waiting;
+    char *file_error;                                   /* of the last reload; NULL */
+    nsec_t started_ns;
+    nsec_t leaving_until_ns;                            /* SIGTERM came; 0: it did not */
+    nsec_t watchdog_ns;                                 /* how often systemd wants to hear of us; 0: not */
+    nsec_t watchdog_due_ns;
+    nsec_t status_due_ns;
+    char status[160];                                   /* what systemd was last told */
+};
+
+static nsec_t daemon_deadline(const struct daemon *d)
+{
+    nsec_t due_ns = control_server_deadline(d->control);
+
+    if (d->watchdog_ns && d->watchdog_due_ns < due_ns)
+        due_ns = d->watchdog_due_ns;
+    if (d->leaving_until_ns && d->leaving_until_ns < due_ns)
+        due_ns = d->leaving_until_ns;
+    return due_ns;
+}
+
+static void tell_systemd(struct daemon *d, nsec_t now_ns)
+{
+    char status[sizeof d->status];
+
+    if (now_ns < d->status_due_ns)
+        return;
+    d->status_due_ns = now_ns + STATUS_EVERY_NS;
+    agent_summary(world_agent(d->world), status, sizeof status);
+    if (strcmp(status, d->status) == 0)
+        return;
+    memcpy(d->status, status, sizeof status);
+    sd_notifyf(0, "STATUS=%s", status);
+}
+
+static void on_timer(void *userdata, nsec_t now_ns)
+{
+    struct daemon *d = userdata;
+
+    control_server_on_deadline(d->control, now_ns);
+    /* Only a turn in which every due timer was served is a sign of life. */
+    if (d->watchdog_ns && d->watchdog_due_ns <= now_ns && agent_deadline(world_agent(d->world)) > now_ns) {
+        sd_notify(0, "WATCHDOG=1");
+        d->watchdog_due_ns = now_ns + d->watchdog_ns;
+    }
+}
+
+/* After every event: what it set off goes out, the timer is set, and we see whether it was the last one. */
+static int on_post(sd_event_source *source, void *userdata)
+{
+    struct daemon *d = userdata;
+    nsec_t now_ns = world_now();
+
+    (void)source;
+    world_settle(d->world, daemon_deadline(d));
+    tell_systemd(d, now_ns);
+    if (d->leaving_until_ns && (agent_is_idle(world_agent(d->world)) || now_ns >= d->leaving_until_ns)) {
+        if (!agent_is_idle(world_agent(d->world)))
+            log_line(now_ns, LOG_ERR, "not everything could be released in time");
+        sd_event_exit(d->event, 0);
+    }
+    return 0;
+}
+
+/* Reload. */
+
+static void set_file_error(struct daemon *d, char *error)
+{
+    free(d->file_error);
+    d->file_error = error;
+    agent_report_header(world_agent(d->world))->file_error = error;
+}
+
+/* The first error as one line, for status; NULL where memory is short. */
+static char *first_error(const struct ipmap_messages *messages)
+{
+    char *text = NULL;
+
+    for (size_t i = 0; i < messages->n; i++) {
+        const struct ipmap_message *m = &messages->list[i];
+
+        if (m->warning)
+            continue;
+        if (asprintf(&text, "%s:%u:%u: %s%s", m->place.file, m->place.line, m->place.column, m->text,
+                     messages->n_errors > 1 ? " (and more)" : "") < 0)
+            text = NULL;
+        break;
+    }
+    return text;
+}
+
+static void log_messages(const struct ipmap_messages *messages)
+{
+    for (size_t i = 0; i < messages->n; i++) {
+        const struct ipmap_message *m = &messages->list[i];
+
+        log_format(world_now(), m->warning ? LOG_WARNING : LOG_ERR, "%s:%u:%u: %s", m->place.file, m->place.line,
+                   m->place.column, m->text);
+    }
+}
+
+static json_t *load_answer(const struct ipmap_messages *messages, int r, const char *good, const char *bad)
+{
+    json_t *lines = json_array();
+
+    for (size_t i = 0; i < messages->n; i++) {
+        const struct ipmap_message *m = &messages->list[i];
+
+        json_array_append_new(lines, json_sprintf("%s:%u:%u: %s%s", m->place.file, m->place.line, m->place.column,
+                                                  m->warning ? "warning: " : "", m->text));
+    }
+    if (r >= 0)
+        return json_pack("{s:b, s:s, s:o}", "ok", 1, "message", good, "warnings", lines);
+    return json_pack("{s:b, s:s, s:o}", "ok", 0, "error", bad, "warnings", lines);
+}
+
+static void answer_waiting(struct daemon *d, json_t *answer)
+{
+    for (size_t i = 0; i < d->n_waiting; i++)
+        control_answer(d->waiting[i], json_incref(answer));
+    d->n_waiting = 0;
+    json_decref(answer);
+}
+
+static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *userdata);
+
+static int load_start(struct daemon *d, bool apply)
+{
+    int r = loader_start(&d->loader, d->options.file);
+
+    if (r < 0)
+        return r;
+    d->applying = apply;
+    if (apply)
+        sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)(world_now() / NSEC_PER_USEC));
+    return sd_event_add_io(d->event, NULL, loader_fd(d->loader), EPOLLIN, on_loaded, d);
+}
+
+static int reload_start(struct daemon *d)
+{
+    if (!d->loader)
+        return load_start(d, true);
+    d->reload_again = true;
+    return 0;
+}
+
+static int reload_apply(struct daemon *d, struct ipmap *ipmap, int r, const struct ipmap_messages *messages)
+{
+    nsec_t now_ns = world_now();
+
+    log_messages(messages);
+    if (r >= 0)
+        r = world_load(d->world, ipmap, false);
+    if (r >= 0) {
+        set_file_error(d, NULL);
+        log_format(now_ns, LOG_NOTICE, "%s is loaded anew", d->options.file);
+    } else {
+        char *error = first_error(messages);
+
+        ipmap_free(ipmap);
+        set_file_error(d, error ? error : strdup(strerror(-r)));
+        log_format(now_ns, LOG_ERR, "%s is not loaded, the one before stays in effect", d->options.file);
+    }
+    sd_notify(0, "READY=1");
+    return r;
+}
+
+static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    struct daemon *d = userdata;
+    struct ipmap *ipmap = NULL;
+    struct ipmap_messages messages = {0};
+    int r;
+
+    (void)fd;
+    (void)revents;
+    sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    r = loader_finish(TAKE_POINTER(d->loader), &ipmap, &messages);
+    if (d->reload_again) {
+        /* The file may have changed since: only what is read from now on counts. */
+        d->reload_again = false;
+        ipmap_free(ipmap);
+        r = load_start(d, true);
+        if (r < 0)
+            answer_waiting(d, json_pack("{s:b, s:s}", "ok", 0, "error", strerror(-r)));
+    } else if (d->applying) {
+        r = reload_apply(d, ipmap, r, &messages);
+        answer_waiting(d, load_answer(&messages, r, "the file is in effect", "the file is not loaded; the one before stays in effect"));
+    } else {
+        ipmap_free(ipmap);
+        answer_waiting(d, load_answer(&messages, r, "the file loads", "the file has errors"));
+    }
+    ipmap_messages_free(&messages);
+    return 0;
+}
+
+/* Control. */
+
+static void on_answer(void *cookie, char *answer)
+{
+    control_answer_text(cookie, answer);
+}
+
+/* `reload` and `check`: answered when the file was read. */
+static void on_load_command(struct daemon *d, struct control_client *client, bool apply)
+{
+    int r;
+
+    if (d->n_waiting == RELOAD_CLIENTS_MAX || (d->loader && !apply)) {
+        control_answer(client, json_pack("{s:b, s:s}", "ok", 0, "error", "the file is being read just now; try again"));
+        return;
+    }
+    d->waiting[d->n_waiting++] = client;
+    r = apply ? reload_start(d) : load_start(d, false);
+    if (r < 0)
+        answer_waiting(d, json_pack("{s:b, s:s}", "ok", 0, "error", strerror(-r)));
+}
+
+/* Whether the command only looks. Others are logged, with who gave them. */
+static bool only_looks(const char *command)
+{
+    static const char *const looking[] = {"status", "show", "version", "check"};
+
+    for (size_t i = 0; i < sizeof looking / sizeof *looking; i++)
+        if (strcmp(command, looking[i]) == 0)
+            return true;
+    return false;
+}
+
+static void on_request(void *userdata, struct control_client *client, const struct control_peer *peer, json_t *request)
+{
+    struct daemon *d = userdata;
+    const char *command = json_string_value(json_object_get(request, "command"));
+    const char *source = json_string_value(json_object_get(request, "source"));
+    const char *nic = json_string_value(json_object_get(request, "nic"));
+    struct agent *agent = world_agent(d->world);
+    struct report_agent *header = agent_report_header(agent);
+    nsec_t now_ns = world_now();
+
+    if (!only_looks(command))
+        log_format(now_ns, LOG_NOTICE, "command %.32s%s%.63s%s%.63s%s from uid %u, pid %d", command, source ? " " : "",
+                   source ? source : "", nic ? "/" : "", nic ? nic : "",
+                   json_is_true(json_object_get(request, "force")) ? " --force" : "", peer->uid, peer->pid);
+    header->uptime_ns = now_ns - d->started_ns;
+    if (strcmp(command, "reload") == 0 || strcmp(command, "check") == 0)
+        on_load_command(d, client, command[0] == 'r');
+    else if (strcmp(command, "version") == 0)
+        control_answer(client, json_pack("{s:b, s:s}", "ok", 1, "version", STANDIN_VERSION));
+    else
+        agent_command(agent, now_ns, request, on_answer, client);
+}
+
+static void on_gone(void *userdata, struct control_client *client)
+{
+    struct daemon *d = userdata;
+
+    agent_forget(world_agent(d->world), client);
+    for (size_t i = 0; i < d->n_waiting; i++)
+        if (d->waiting[i] == client)
+            d->waiting[i--] = d->waiting[--d->n_waiting];
+}
+
+static int on_control(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    struct daemon *d = userdata;
+
+    (void)source;
+    (void)fd;
+    (void)revents;
+    control_server_on_readable(d->control, world_now());
+    return 0;
+}
+
+/* Signals. */
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    struct daemon *d = userdata;
+    int r;
+
+    (void)source;
+    log_format(world_now(), LOG_NOTICE, "SIGHUP from pid %u: loading %s anew", info->ssi_pid, d->options.file);
+    r = reload_start(d);
+    if (r < 0)
+        log_format(world_now(), LOG_ERR, "cannot reload: %s", strerror(-r));
+    return 0;
+}
+
+static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    struct daemon *d = userdata;
+    nsec_t now_ns = world_now();
+
+    (void)source;
+    if (d->leaving_until_ns) {
+        log_line(now_ns, LOG_WARNING, "told to end again: ending at once");
+        sd_event_exit(d->event, 1);
+        return 0;
+    }
+    log_format(now_ns, LOG_NOTICE, "signal %u from pid %u: releasing everything", info->ssi_signo, info->ssi_pid);
+    sd_notify(0, "STOPPING=1");
+    d->leaving_until_ns = now_ns + LEAVE_WITHIN_NS;
+    agent_release_all(world_agent(d->world), now_ns);
+    return 0;
+}
+
+static int add_signals(struct daemon *d)
+{
+    sigset_t set;
+    int r;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return -errno;
+    if ((r = sd_event_add_signal(d->event, NULL, SIGHUP, on_hangup, d)) < 0 ||
+        (r = sd_event_add_signal(d->event, NULL, SIGTERM, on_terminate, d)) < 0)
+        return r;
+    return sd_event_add_signal(d->event, NULL, SIGINT, on_terminate, d);
+}
+
+/* Start. */
+
+static int fail(int r, const char *what)
+{
+    fprintf(stderr, "standind: %s: %s\n", what, strerror(-r));
+    return r;
+}
+
+static int load_first(struct daemon *d)
+{
+    struct ipmap *ipmap = NULL;
+    struct ipmap_messages messages = {0};
+    int r = loader_load(d->options.file, &ipmap, &messages);
+
+    if (messages.n > 0)
+        ipmap_messages_print(&messages, stderr);
+    ipmap_messages_free(&messages);
+    if (r >= 0) {
+        r = world_load(d->world, ipmap, true);
+        if (r < 0)
+            ipmap_free(ipmap);
+    }
+    return r < 0 ? fail(r, d->options.file) : 0;
+}
+
+static int open_control(struct daemon *d)
+{
+    int r = control_server_open(&d->control, d->options.control, d->options.control_group, on_request, on_gone, d);
+
+    if (r == -EADDRINUSE) {
+        fprintf(stderr, "standind: another agent listens at %s; there can be one for each control path\n",
+                d->options.control);
+        return r;
+    }
+    return r < 0 ? fail(r, d->options.control) : sd_event_add_io(d->event, NULL, control_server_fd(d->control), EPOLLIN,
+                                                                 on_control, d);
+}
+
+/* Whether this host forwards IPv6; its advertisements must say so. */
+static bool forwards_ipv6(void)
+{
+    CLEANUP_FILE FILE *file = fopen("/proc/sys/net/ipv6/conf/all/forwarding", "re");
+
+    return file && fgetc(file) == '1';
+}
+
+static void set_up_header(struct daemon *d)
+{
+    struct report_agent *header = agent_report_header(world_agent(d->world));
+
+    header->version = STANDIN_VERSION;
+    header->file = d->options.file;
+    header->pid = getpid();
+    header->realtime = process_become_realtime();
+    header->memory_lock = process_lock_memory();
+    if (strncmp(header->realtime, "refused", 7) == 0)
+        log_format(d->started_ns, LOG_WARNING, "real-time class %s; a busy host will make us late", header->realtime);
+    agent_set_ipv6_router(world_agent(d->world), forwards_ipv6());
+}
+
+static int daemon_open(struct daemon *d)
+{
+    const char *what;
+    uint64_t watchdog_us;
+    int r;
+
+    if (process_check_capabilities() < 0)
+        return fail(-EPERM, "needs CAP_NET_ADMIN and CAP_NET_RAW: run as root, or from the unit");
+    if ((r = sd_event_default(&d->event)) < 0 || (r = add_signals(d)) < 0)
+        return fail(r, "the event loop");
+    if ((r = open_control(d)) < 0)
+        return r;
+    if ((r = world_open(&d->world, d->event, &what)) < 0)
+        return fail(r, what);
+    set_up_header(d);
+    if ((r = process_drop_capabilities()) < 0)
+        return fail(r, "cannot drop capabilities");
+    if ((r = load_first(d)) < 0)
+        return r;
+    if (sd_watchdog_enabled(0, &watchdog_us) > 0)
+        d->watchdog_ns = (nsec_t)watchdog_us * NSEC_PER_USEC / 3;
+    world_on_timer(d->world, on_timer, d);
+    if ((r = sd_event_add_post(d->event, NULL, on_post, d)) < 0)
+        return fail(r, "the event loop");
+    world_settle(d->world, 0);
+    return 0;
+}
+
+static void daemon_close(struct daemon *d)
+{
+    control_server_close(d->control);
+    world_close(d->world);
+    free(d->file_error);
+    sd_event_unref(d->event);
+}
+
+/* --check: what is wrong with the file, on stderr; warnings do not change the exit status. */
+static int check_file(const char *path)
+{
+    struct ipmap *ipmap = NULL;
+    struct ipmap_messages messages = {0};
+    int r = loader_load(path, &ipmap, &messages);
+
+    ipmap_messages_print(&messages, stderr);
+    ipmap_messages_free(&messages);
+    ipmap_free(ipmap);
+    return r < 0 ? 1 : 0;
+}
+
+int daemon_main(int argc, char **argv)
+{
+    CLEANUP(daemon_close) struct daemon d = {.started_ns = world_now()};
+    int r = options_read(argc, argv, &d.options);
+
+    if (r >= 0)
+        return r;
+    if (d.options.check)
+        return check_file(d.options.file);
+    log_open(d.options.verbose ? LOG_DEBUG : LOG_INFO);
+    if (daemon_open(&d) < 0)
+        return 1;
+    sd_notify(0, "READY=1");
+    log_format(world_now(), LOG_NOTICE, "standind %s watches as %s says", STANDIN_VERSION, d.options.file);
+    r = sd_event_loop(d.event);
+    return r < 0 ? fail(r, "the event loop"), 1 : r;
+}

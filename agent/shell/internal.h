@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the shell share. Nobody else includes this. */
+#pragma once
+
+#include <stdarg.h>
+
+#include "agent/base/heap.h"
+#include "agent/core/core.h"
+#include "agent/shell/agent.h"
+#include "arp/announcer.h"
+#include "probes/tracker.h"
+
+/* Own addresses kept for each target NIC, to ask from. */
+#define OWN_ADDRESSES_MAX 32
+/* Neighbours that are asked to prove a claim, and that stand in for a missing witness. */
+#define PEERS_MAX 4
+/* How often witnesses are asked while nothing is wrong: to know their state and MAC before it matters. */
+#define WITNESS_IDLE_NS (10 * NSEC_PER_SEC)
+/* While we hold an address, the source's own MAC is asked for it no more often than this. */
+#define RETURN_WATCH_NS (250 * NSEC_PER_MSEC)
+/* A turn that comes later than this after its deadline, and later than a source's interval, is a stall. */
+#define STALL_MIN_NS (5 * NSEC_PER_MSEC)
+/* Answers of a source's own MAC that are older than this say nothing about now. */
+#define SOURCE_SEEN_FRESH_NS (2 * NSEC_PER_SEC)
+
+/* Who asked, in the id of a token. */
+#define TOKEN_WITNESS 0x40000000u /* | target << 5 | number of the witness */
+#define TOKEN_PROOF 0x80000000u   /* | number of the address */
+
+enum proof {
+    PROOF_NONE,      /* asked, no answer yet: "unconfirmed" */
+    PROOF_REACHED,   /* a neighbour's ARP reply: it heard us */
+    PROOF_CONFIRMED, /* an IP packet came by the neighbour's own entry */
+};
+
+/* An address of the ipmap, beside what the core keeps of it (same number). */
+struct monitor {
+    struct tracker tracker;
+    const struct ipmap_address *map;
+    uint8_t kinds;            /* bits of the kinds that its rounds ask */
+    uint8_t unsent_kinds;     /* bits of those that could not be sent in the newest round */
+    /* the claim */
+    int ifindex;              /* NIC it was put on */
+    uint8_t prefix;           /* as it was put on */
+    nsec_t claimed_ns;        /* when the kernel confirmed it; 0 */
+    int unqueued_error;       /* negative errno: the claim could not be queued; 0 */
+    /* its proof */
+    enum proof proof;
+    struct ip_address proof_by;
+    nsec_t proof_after_ns;    /* from claimed_ns to the proof */
+    unsigned proof_asks;      /* rounds of asking so far */
+    nsec_t proof_asked_ns;    /* the newest */
+    uint64_t proof_nonce;     /* of its token */
+};
+
+/* A witness or another neighbour that may be asked on a target NIC. */
+struct peer {
+    struct ip_address ip;
+    struct mac_address mac;   /* unset: not known */
+    nsec_t asked_ns;          /* newest request; 0 */
+    nsec_t answered_ns;       /* newest reply; 0 */
+    uint64_t nonce;           /* of the newest request's token */
+    uint32_t sequence;
+};
+
+/* A target NIC with one set of witnesses, beside what the core keeps of it (same number). */
+struct target {
+    char name[LIMIT_NIC_NAME];
+    struct link_info link;    /* ifindex 0: not there */
+    const struct ipmap_source *witnesses; /* whose witness statement holds here */
+    struct link_address own[OWN_ADDRESSES_MAX]; /* own addresses on it, never claimed ones */
+    size_t n_own;
+    struct peer peers[LIMIT_WITNESSES]; /* witnesses in effect, configured or found */
+    size_t n_peers;
+    bool recheck;             /* the core wants its carrier asked */
+};
+
+/* All that was made from one ipmap. A reload makes a new one and carries state over. */
+struct plan {
+    struct ipmap *ipmap;
+    struct core core;
+    struct monitor *monitors;       /* by address */
+    struct target *targets;         /* by core target */
+    const struct ipmap_source **source_maps; /* by core source */
+    const struct ipmap_nic **nic_maps;       /* by core NIC */
+    enum core_state *told;          /* by core NIC: the state that was last said in the log */
+    enum core_reason *told_reason;
+    uint32_t *by_address;           /* hash table: address number + 1; 0: empty */
+    size_t by_address_size;         /* a power of two */
+    struct heap rounds;             /* by address: deadline of its tracker */
+    struct heap proofs;             /* by address: when to ask for proof again */
+    struct announcer *announcer;
+    void *memory[20];               /* what plan_free frees */
+    size_t n_memory;
+};
+
+/* An answer owed for a command that is under way. */
+struct owed {
+    struct owed *next;
+    agent_answer_fn answer;
+    void *cookie;
+    enum core_state begun;      /* CORE_CLAIMING: a failover; CORE_RELEASING: a failback */
+    uint32_t source;            /* core source */
+    uint32_t nic;               /* core NIC, or UINT32_MAX for all of the source */
+    uint64_t generation;        /* of the plan that the numbers belong to */
+    nsec_t until_ns;            /* answered with what there is then */
+    bool waiting_for_source;    /* failback: released; is the source seen to own its addresses? */
+};
+
+struct agent {
+    const struct agent_ports *ports;
+    void *userdata;
+    uint64_t random;            /* state of the generator for tokens */
+    uint64_t hash_seed;
+    struct plan *plan;
+    uint64_t generation;        /* plans so far */
+    struct report_agent header; /* what the daemon says of itself */
+    nsec_t next_deadline_ns;    /* as promised at the end of the last event */
+    nsec_t witness_idle_ns;     /* when witnesses are asked next without a reason */
+    struct owed *owed;
+    nsec_t now_ns;              /* of the event being handled */
+    uint32_t leaving;           /* releases under way of addresses that are no longer in the file */
+    uint32_t unclaimed;         /* claims that could not even be queued: monitors with unqueued_error */
+    bool links_changed;         /* targets have to be looked at again */
+    bool changed;               /* since the last flush something happened that owed answers may wait for */
+    bool watch_changed;         /* which addresses wait for traffic as their proof */
+    bool ipv6_router;           /* this host forwards IPv6: advertisements say so */
+};
+
+/* agent.c */
+uint64_t agent_random(struct agent *agent);
+__attribute__((format(printf, 3, 4))) void agent_say(struct agent *agent, int priority, const char *format, ...);
+
+/* plan.c */
+int plan_new(struct agent *agent, struct ipmap *ipmap, nsec_t now_ns, struct plan **ret);
+void plan_free(struct plan *plan);
+/* UINT32_MAX where the address is not in the ipmap. */
+uint32_t plan_find(const struct agent *agent, const struct plan *plan, const struct ip_address *ip);
+/* The numbers of a source by name (-ENOENT), and of one of its NICs. */
+int plan_find_source(const struct plan *plan, const char *name, uint32_t *ret);
+int plan_find_nic(const struct plan *plan, uint32_t source, const char *name, uint32_t *ret);
+
+/* rounds.c: probing */
+void rounds_arm(struct agent *agent, uint32_t address);
+void rounds_run(struct agent *agent, nsec_t now_ns);
+void rounds_void(struct agent *agent, uint32_t address, nsec_t next_ns);
+/* Own address on the target to ask `to` from; NULL where there is none in its subnet. */
+const struct ip_address *target_own_address(const struct target *target, const struct ip_address *to);
+/* Broadcasts a request for the address; `intent`: in the probe form. */
+void rounds_ask(struct agent *agent, uint32_t address, uint16_t target, bool intent);
+
+/* witness.c */
+void witness_refresh(struct agent *agent, uint16_t target);
+void witness_ask(struct agent *agent, nsec_t now_ns, uint16_t target);
+void witness_idle(struct agent *agent, nsec_t now_ns);
+void witness_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply);
+
+/* proof.c */
+void proof_begin(struct agent *agent, nsec_t now_ns, uint32_t address);
+void proof_end(struct agent *agent, uint32_t address);
+void proof_run(struct agent *agent, nsec_t now_ns);
+void proof_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply);
+void proof_on_heard(struct agent *agent, nsec_t now_ns, uint32_t address, const struct arp_heard *heard);
+void proof_found(struct agent *agent, nsec_t now_ns, uint32_t address, enum proof proof, const struct ip_address *by);
+
+/* links.c: what the host's NICs look like to the targets */
+void links_refresh(struct agent *agent, nsec_t now_ns);
+void links_recheck(struct agent *agent, nsec_t now_ns);
+
+/* actions.c: what the core asks for */
+void actions_handle(void *agent, const struct core_action *action);
+int actions_announce(void *agent, uint32_t address, unsigned copy);
+
+/* tell.c: words for people */
+void tell_change(struct agent *agent, uint32_t nic, enum core_state was);
+/* Once all of a NIC is confirmed. */
+void tell_proof(struct agent *agent, uint32_t address);
+/* A sentence on why the NIC is as it is, and what to do; "" where there is nothing to say. */
+void tell_reason(const struct agent *agent, uint32_t nic, char *text, size_t size);
+void tell_refusal(const struct agent *agent, const struct core_refusal *refusal, char *text, size_t size);
+
+/* commands.c */
+void commands_settle(struct agent *agent, nsec_t now_ns);
+nsec_t commands_deadline(const struct agent *agent);
+
+/* report.c */
+/* The answer to `status`, of one source or (UINT32_MAX) all; NULL when memory ran out. */
+char *report_build(struct agent *agent, nsec_t now_ns, uint32_t only_source);

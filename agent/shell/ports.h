@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ports: every way out of the agent, as one table of functions. The daemon fills it with sockets and netlink (world.c);
+ * tests fill it with a modelled network on virtual time. What comes in are the agent_on_ functions of agent.h.
+ */
+#pragma once
+
+#include "arp/frame.h"
+#include "netlink/claims.h"
+#include "netlink/links.h"
+#include "probes/probe.h"
+
+struct agent_ports {
+    /*
+     * Sends one request of its kind, at the latest on flush. 0 or negative errno. What only shows on flush comes back by
+     * agent_on_unsent.
+     */
+    int (*probe)(void *userdata, const struct probe_request *request);
+    void (*flush)(void *userdata);
+    /*
+     * Reads all that is queued in the probes' sockets now, handing it to agent_on_reply. False when there was more than
+     * could be read, or something was lost: misses cannot be judged then.
+     */
+    bool (*drain)(void *userdata);
+    /* Sends one frame through the NIC. 0 or negative errno. */
+    int (*frame)(void *userdata, int ifindex, const struct arp_frame *frame);
+    /* Watches for IP packets to these addresses on the NIC: see arp_port_watch. */
+    void (*watch)(void *userdata, int ifindex, const struct ip_address *addresses, size_t count);
+    /* Claims or releases; the kernel's answer comes back by agent_on_claim_result. 0 or negative errno. */
+    int (*claim)(void *userdata, const struct claims_request *request);
+    /* Asks the device itself: 1, 0 or negative errno. */
+    int (*carrier)(void *userdata, int ifindex);
+    /* What the kernel knows: as the functions of netlink/links.h. */
+    int (*link_by_name)(void *userdata, const char *name, struct link_info *ret);
+    void (*each_address)(void *userdata, int ifindex, bool (*each)(void *cookie, const struct link_address *address),
+                         void *cookie);
+    size_t (*neighbours)(void *userdata, int ifindex, uint8_t family, struct link_neighbour *ret, size_t max);
+    size_t (*gateways)(void *userdata, int ifindex, uint8_t family, struct ip_address *ret, size_t max);
+    /* Says something to people. `priority` as in syslog(3). */
+    void (*say)(void *userdata, int priority, const char *text);
+};

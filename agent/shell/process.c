@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/shell/process.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+
+/* CPU time in one go: a netlink batch takes milliseconds. At the hard limit the kernel would kill us. */
+#define REALTIME_SOFT_US 500000
+#define REALTIME_HARD_US 5000000
+
+static char realtime_text[96];
+static char memory_text[96];
+
+/* RLIMIT_RTTIME: something runs on and on. Better slow than a machine that nobody can log in to. */
+static void on_cpu_limit(int signal)
+{
+    (void)signal;
+    sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0});
+    strcpy(realtime_text, "given up: a turn took over 0.5 s of CPU time");
+}
+
+const char *process_become_realtime(void)
+{
+    struct sched_param param = {.sched_priority = PROCESS_REALTIME_PRIORITY};
+    struct rlimit limit = {.rlim_cur = REALTIME_SOFT_US, .rlim_max = REALTIME_HARD_US};
+    struct sigaction action = {.sa_handler = on_cpu_limit, .sa_flags = SA_RESTART};
+
+    sigaction(SIGXCPU, &action, NULL);
+    if (setrlimit(RLIMIT_RTTIME, &limit) < 0 || sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &param) < 0)
+        snprintf(realtime_text, sizeof realtime_text, "refused: %s", strerror(errno));
+    else
+        snprintf(realtime_text, sizeof realtime_text, "SCHED_RR %d", PROCESS_REALTIME_PRIORITY);
+    return realtime_text;
+}
+
+const char *process_lock_memory(void)
+{
+    if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+        snprintf(memory_text, sizeof memory_text, "refused: %s", strerror(errno));
+    else
+        snprintf(memory_text, sizeof memory_text, "locked");
+    return memory_text;
+}
+
+int process_check_capabilities(void)
+{
+    if (capng_get_caps_process() < 0)
+        return -EPERM;
+    return capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) && capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_RAW)
+               ? 0
+               : -EPERM;
+}
+
+int process_drop_capabilities(void)
+{
+    static const unsigned wanted[] = {CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_NICE, CAP_IPC_LOCK};
+    bool had[sizeof wanted / sizeof *wanted];
+
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        had[i] = capng_have_capability(CAPNG_PERMITTED, wanted[i]);
+    capng_clear(CAPNG_SELECT_BOTH);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (had[i] && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, wanted[i]) < 0)
+            return -EPERM;
+    /* The bounding set can only be emptied by who holds SETPCAP; without it there is nothing to gain back either. */
+    return capng_apply(CAPNG_SELECT_BOTH) < 0 && capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+}
+
+uint64_t process_random(void)
+{
+    uint64_t value = 0;
+
+    /* Never short for 8 bytes; blocks only in the first moments of a boot. */
+    if (getrandom(&value, sizeof value, 0) != sizeof value)
+        value = (uint64_t)(uintptr_t)&value;
+    return value;
+}

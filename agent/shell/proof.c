@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Proof of a takeover. From each claimed address neighbours are asked twice: by ARP/ND, which also corrects their entry
+ * and whose answer reads "reached" (it is sent to the address in the request), and by ICMP echo, whose answer travels by
+ * the neighbour's own entry and reads "confirmed". Any other IP packet to the address confirms as well; it is watched
+ * for where the first question was not answered.
+ */
+#include <netinet/in.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "agent/shell/internal.h"
+
+/* When to ask again, counted from the question before; the last for ever. */
+static const nsec_t ask_again_ns[] = {
+    20 * NSEC_PER_MSEC,   80 * NSEC_PER_MSEC, 400 * NSEC_PER_MSEC, 600 * NSEC_PER_MSEC, 1100 * NSEC_PER_MSEC,
+    2200 * NSEC_PER_MSEC, 5 * NSEC_PER_SEC,   10 * NSEC_PER_SEC,   30 * NSEC_PER_SEC,   60 * NSEC_PER_SEC,
+};
+#define ASK_AGAIN_STEPS (sizeof ask_again_ns / sizeof *ask_again_ns)
+/* Unanswered questions after which people are told. */
+#define ASKS_UNTIL_TOLD 5
+
+void proof_begin(struct agent *agent, nsec_t now_ns, uint32_t address)
+{
+    struct monitor *m = &agent->plan->monitors[address];
+
+    m->claimed_ns = now_ns;
+    m->proof = PROOF_NONE;
+    m->proof_by = (struct ip_address){0};
+    m->proof_after_ns = 0;
+    m->proof_asks = 0;
+    heap_set(&agent->plan->proofs, address, now_ns);
+}
+
+void proof_end(struct agent *agent, uint32_t address)
+{
+    struct monitor *m = &agent->plan->monitors[address];
+
+    agent->watch_changed = agent->watch_changed || m->proof_asks > 1;
+    m->claimed_ns = NSEC_UNSET;
+    heap_set(&agent->plan->proofs, address, NSEC_NEVER);
+}
+
+/* Whom to ask: witnesses of the address's family first, then what else the kernel knows on that NIC. */
+static size_t choose_peers(struct agent *agent, const struct target *t, uint8_t family, struct peer *ret)
+{
+    struct link_neighbour neighbours[PEERS_MAX * 2];
+    size_t n = 0, n_neighbours;
+
+    for (size_t i = 0; i < t->n_peers && n < PEERS_MAX; i++)
+        if (t->peers[i].ip.family == family)
+            ret[n++] = t->peers[i];
+    if (n == PEERS_MAX)
+        return n;
+    n_neighbours = agent->ports->neighbours(agent->userdata, t->link.ifindex, family, neighbours, PEERS_MAX * 2);
+    for (size_t i = 0; i < n_neighbours && n < PEERS_MAX; i++) {
+        bool known = plan_find(agent, agent->plan, &neighbours[i].ip) != UINT32_MAX;
+
+        for (size_t k = 0; k < n; k++)
+            known = known || ip_address_equal(&ret[k].ip, &neighbours[i].ip);
+        if (!known)
+            ret[n++] = (struct peer){.ip = neighbours[i].ip, .mac = neighbours[i].mac};
+    }
+    return n;
+}
+
+static void ask_peer(struct agent *agent, const struct target *t, uint32_t address, const struct peer *peer)
+{
+    const struct monitor *m = &agent->plan->monitors[address];
+    struct arp_frame frame;
+
+    arp_frame_request(&frame, &t->link.mac, &m->map->ip, &peer->ip, &peer->mac);
+    agent->ports->frame(agent->userdata, t->link.ifindex, &frame);
+    agent->ports->probe(agent->userdata,
+                        &(struct probe_request){
+                            .kind = PROBE_ICMP,
+                            .ifindex = t->link.ifindex,
+                            .from = m->map->ip,
+                            .to = peer->ip,
+                            .own = t->link.mac,
+                            .token = {.id = TOKEN_PROOF | address, .sequence = m->proof_asks, .nonce = m->proof_nonce},
+                        });
+}
+
+static void ask(struct agent *agent, nsec_t now_ns, uint32_t address)
+{
+    struct plan *plan = agent->plan;
+    struct monitor *m = &plan->monitors[address];
+    const struct target *t = &plan->targets[plan->core.addresses[address].held_on];
+    unsigned step = m->proof_asks < ASK_AGAIN_STEPS ? m->proof_asks : ASK_AGAIN_STEPS - 1;
+    struct peer peers[PEERS_MAX];
+    size_t n;
+
+    m->proof_nonce = agent_random(agent);
+    m->proof_asks++;
+    m->proof_asked_ns = now_ns;
+    agent->watch_changed = agent->watch_changed || m->proof_asks > 1;
+    heap_set(&plan->proofs, address, now_ns + ask_again_ns[step]);
+    if (t->link.ifindex == 0)
+        return;
+    n = choose_peers(agent, t, m->map->ip.family, peers);
+    for (size_t i = 0; i < n; i++)
+        ask_peer(agent, t, address, &peers[i]);
+    if (m->proof_asks == ASKS_UNTIL_TOLD) {
+        char text[IP_ADDRESS_TEXT];
+
+        agent_say(agent, LOG_WARNING, "%s on %s is unconfirmed: %s", ip_address_format(&m->map->ip, text), t->name,
+                  n == 0 ? "no neighbour is known there to ask"
+                  : m->proof == PROOF_REACHED
+                      ? "neighbours answer by ARP, but nothing arrives by their own entries; do they refuse gratuitous ARP?"
+                      : "no neighbour answers; announcing goes on");
+    }
+}
+
+/* What the ports watch for: on each NIC, the first addresses that a question did not confirm. */
+static void update_watch(struct agent *agent)
+{
+    struct plan *plan = agent->plan;
+    struct ip_address watched[32];
+
+    agent->watch_changed = false;
+    for (uint16_t i = 0; i < plan->core.n_targets; i++) {
+        size_t n = 0;
+
+        for (uint32_t k = 0; k < plan->proofs.count && n < sizeof watched / sizeof *watched; k++) {
+            uint32_t address = plan->proofs.entries[k].id;
+
+            if (plan->core.addresses[address].held_on == i)
+                watched[n++] = plan->monitors[address].map->ip;
+        }
+        if (plan->targets[i].link.ifindex != 0)
+            agent->ports->watch(agent->userdata, plan->targets[i].link.ifindex, watched, n);
+    }
+}
+
+void proof_run(struct agent *agent, nsec_t now_ns)
+{
+    uint32_t address;
+
+    while (heap_first(&agent->plan->proofs, &address) <= now_ns)
+        ask(agent, now_ns, address);
+    if (agent->watch_changed)
+        update_watch(agent);
+}
+
+void proof_found(struct agent *agent, nsec_t now_ns, uint32_t address, enum proof proof, const struct ip_address *by)
+{
+    struct plan *plan = agent->plan;
+    struct monitor *m = &plan->monitors[address];
+
+    if (m->claimed_ns == NSEC_UNSET || m->proof >= proof)
+        return;
+    m->proof = proof;
+    m->proof_by = *by;
+    m->proof_after_ns = now_ns - m->claimed_ns;
+    agent->changed = true;
+    if (proof == PROOF_CONFIRMED) {
+        heap_set(&plan->proofs, address, NSEC_NEVER);
+        announcer_confirmed(plan->announcer, address);
+        agent->watch_changed = agent->watch_changed || m->proof_asks > 1;
+        tell_proof(agent, address);
+    }
+}
+
+void proof_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply)
+{
+    uint32_t address = reply->token.id & ~TOKEN_PROOF;
+    const struct monitor *m;
+
+    if (address >= agent->plan->core.n_addresses)
+        return;
+    m = &agent->plan->monitors[address];
+    if (m->proof_nonce == reply->token.nonce && ip_address_equal(&reply->to, &m->map->ip))
+        proof_found(agent, now_ns, address, PROOF_CONFIRMED, &reply->from);
+}
+
+void proof_on_heard(struct agent *agent, nsec_t now_ns, uint32_t address, const struct arp_heard *heard)
+{
+    if (agent->plan->core.addresses[address].claim == CORE_CLAIM_HELD)
+        proof_found(agent, now_ns, address, PROOF_REACHED, &heard->sender_ip);
+}
+
+void agent_on_traffic(struct agent *agent, nsec_t now_ns, const struct ip_address *from, const struct ip_address *to)
+{
+    uint32_t address = agent->plan ? plan_find(agent, agent->plan, to) : UINT32_MAX;
+
+    agent->now_ns = now_ns;
+    if (address != UINT32_MAX && agent->plan->core.addresses[address].claim == CORE_CLAIM_HELD)
+        proof_found(agent, now_ns, address, PROOF_CONFIRMED, from);
+}

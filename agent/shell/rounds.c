@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rounds of probes: what is sent when, to whom and from which address; what replies and misses become. */
+#include <errno.h>
+#include <netinet/in.h>
+
+#include "agent/shell/internal.h"
+
+/* Replies without a learned MAC between two attempts to learn it. */
+#define LEARN_EVERY 64
+
+static bool is_link_kind(enum probe_kind kind)
+{
+    return kind == PROBE_ARP || kind == PROBE_ND;
+}
+
+const struct ip_address *target_own_address(const struct target *target, const struct ip_address *to)
+{
+    const struct ip_address *link_local = NULL;
+
+    for (size_t i = 0; i < target->n_own; i++) {
+        const struct link_address *own = &target->own[i];
+
+        if (ip_address_same_net(&own->ip, to, own->prefix) && !ip_address_is_link_local(&own->ip))
+            return &own->ip;
+        if (own->ip.family == AF_INET6 && to->family == AF_INET6 && ip_address_is_link_local(&own->ip))
+            link_local = &own->ip;
+    }
+    return link_local;
+}
+
+void rounds_arm(struct agent *agent, uint32_t address)
+{
+    struct plan *plan = agent->plan;
+
+    if (plan->core.addresses[address].monitored)
+        heap_set(&plan->rounds, address, tracker_deadline(&plan->monitors[address].tracker));
+}
+
+/* Pending rounds are void. The next one starts at next_ns at the latest; NSEC_NEVER: as it was planned. */
+void rounds_void(struct agent *agent, uint32_t address, nsec_t next_ns)
+{
+    struct tracker *t = &agent->plan->monitors[address].tracker;
+
+    tracker_void(t);
+    if (next_ns < t->next_round_ns)
+        t->next_round_ns = next_ns;
+    rounds_arm(agent, address);
+}
+
+/* Sends one kind's request of a round. 0 or negative errno. */
+static int send_kind(struct agent *agent, uint32_t address, const struct target *target, enum probe_kind kind,
+                     const struct probe_token *token)
+{
+    const struct monitor *m = &agent->plan->monitors[address];
+    const struct core_address *a = &agent->plan->core.addresses[address];
+    const struct ip_address *own = target_own_address(target, &m->map->ip);
+    struct probe_request request = {.kind = kind,
+                                    .ifindex = target->link.ifindex,
+                                    .to = m->map->ip,
+                                    .own = target->link.mac,
+                                    .token = *token};
+
+    /* RFC 5227 section 2.1.1: a request without a sender is a probe for use, which would hinder the source in its own. */
+    if (is_link_kind(kind) && !own)
+        return -EADDRNOTAVAIL;
+    if (own)
+        request.from = *own;
+    if (is_link_kind(kind) && m->tracker.misses == 0)
+        request.peer = a->mac; /* unicast; from the first miss on by broadcast, which is evidence for verify */
+    return agent->ports->probe(agent->userdata, &request);
+}
+
+static void start_round(struct agent *agent, nsec_t now_ns, uint32_t address)
+{
+    struct plan *plan = agent->plan;
+    struct monitor *m = &plan->monitors[address];
+    uint16_t path = core_path(&plan->core, address);
+    struct probe_token token = tracker_start_round(&m->tracker, now_ns, agent_random(agent), m->kinds);
+    int error = -ENETDOWN;
+
+    m->unsent_kinds = m->kinds;
+    for (int kind = 0; path != CORE_NO_TARGET && kind < PROBE_KINDS; kind++) {
+        int r;
+
+        if (!(m->kinds & (1u << kind)))
+            continue;
+        r = send_kind(agent, address, &plan->targets[path], (enum probe_kind)kind, &token);
+        if (r < 0)
+            error = r;
+        else
+            m->unsent_kinds &= (uint8_t) ~(1u << kind);
+    }
+    if (m->unsent_kinds == m->kinds)
+        tracker_cannot_probe(&m->tracker, -error);
+    /* Events of a carrier that comes back may be late: as long as there is no way to ask, look at the device. */
+    for (int i = 0; path == CORE_NO_TARGET && i < 2; i++)
+        if (plan->core.addresses[address].target[i] != CORE_NO_TARGET)
+            plan->targets[plan->core.addresses[address].target[i]].recheck = true;
+}
+
+void agent_on_unsent(struct agent *agent, nsec_t now_ns, const struct probe_request *request, int error)
+{
+    struct plan *plan = agent->plan;
+    uint32_t address = request->token.id;
+    struct monitor *m;
+
+    agent->now_ns = now_ns;
+    if (address & (TOKEN_WITNESS | TOKEN_PROOF) || !plan || address >= plan->core.n_addresses)
+        return;
+    m = &plan->monitors[address];
+    if (request->token.sequence != m->tracker.sequence)
+        return;
+    m->unsent_kinds |= (uint8_t)(1u << request->kind);
+    if (m->unsent_kinds == m->kinds) {
+        tracker_cannot_probe(&m->tracker, error);
+        rounds_arm(agent, address);
+    }
+}
+
+/* While we hold the address, only the source's own MAC is asked for it: that is how its return is seen. */
+static void watch_return(struct agent *agent, nsec_t now_ns, uint32_t address)
+{
+    struct plan *plan = agent->plan;
+    struct monitor *m = &plan->monitors[address];
+    const struct core_address *a = &plan->core.addresses[address];
+    const struct target *target = &plan->targets[a->held_on];
+    const struct ip_address *own = target_own_address(target, &m->map->ip);
+    nsec_t pace_ns = m->tracker.interval_ns > RETURN_WATCH_NS ? m->tracker.interval_ns : RETURN_WATCH_NS;
+
+    tracker_void(&m->tracker); /* what was asked before the claim is nothing to judge any more */
+    m->tracker.next_round_ns = now_ns + pace_ns;
+    if (mac_address_is_unset(&a->mac) || !own || target->link.ifindex == 0)
+        return;
+    agent->ports->probe(agent->userdata, &(struct probe_request){
+                                             .kind = m->map->ip.family == AF_INET ? PROBE_ARP : PROBE_ND,
+                                             .ifindex = target->link.ifindex,
+                                             .from = *own,
+                                             .to = m->map->ip,
+                                             .own = target->link.mac,
+                                             .peer = a->mac,
+                                             .token = {.id = address},
+                                         });
+}
+
+static void run_address(struct agent *agent, nsec_t now_ns, uint32_t address, bool judgeable)
+{
+    struct plan *plan = agent->plan;
+    struct monitor *m = &plan->monitors[address];
+    const struct core_address *a = &plan->core.addresses[address];
+    const struct tracker_round *round;
+
+    if (a->held_on != CORE_NO_TARGET) {
+        watch_return(agent, now_ns, address);
+        return;
+    }
+    if (!judgeable)
+        tracker_void(&m->tracker);
+    while (tracker_judge(&m->tracker, now_ns, &round))
+        core_on_miss(&plan->core, now_ns, address, m->tracker.misses);
+    if (tracker_round_due(&m->tracker, now_ns))
+        start_round(agent, now_ns, address);
+}
+
+void rounds_run(struct agent *agent, nsec_t now_ns)
+{
+    struct plan *plan = agent->plan;
+    bool drained = false, judgeable = true;
+    uint32_t address;
+
+    while (heap_first(&plan->rounds, &address) <= now_ns) {
+        /* Drain, then judge: a reply that is in a queue is a reply. */
+        if (!drained && tracker_would_miss(&plan->monitors[address].tracker, now_ns)) {
+            judgeable = agent->ports->drain(agent->userdata);
+            drained = true;
+        }
+        run_address(agent, now_ns, address, judgeable || !tracker_would_miss(&plan->monitors[address].tracker, now_ns));
+        rounds_arm(agent, address);
+    }
+}
+
+void rounds_ask(struct agent *agent, uint32_t address, uint16_t target, bool intent)
+{
+    const struct target *t = &agent->plan->targets[target];
+    const struct ip_address *to = &agent->plan->monitors[address].map->ip;
+    const struct ip_address *own = intent ? NULL : target_own_address(t, to);
+    struct probe_request request = {.kind = to->family == AF_INET ? PROBE_ARP : PROBE_ND,
+                                    .ifindex = t->link.ifindex,
+                                    .to = *to,
+                                    .own = t->link.mac,
+                                    .token = {.id = address}};
+
+    if (own)
+        request.from = *own;
+    agent->ports->probe(agent->userdata, &request);
+}
+
+static bool is_own_mac(const struct agent *agent, const struct mac_address *mac)
+{
+    const struct plan *plan = agent->plan;
+
+    for (uint16_t i = 0; i < plan->core.n_targets; i++)
+        if (mac_address_equal(&plan->targets[i].link.mac, mac))
+            return true;
+    return false;
+}
+
+/* The MAC of a source that is only pinged is asked for now and then until it is known. */
+static void learn_mac(struct agent *agent, uint32_t address)
+{
+    struct plan *plan = agent->plan;
+    const struct monitor *m = &plan->monitors[address];
+    uint16_t path = core_path(&plan->core, address);
+
+    if (mac_address_is_unset(&plan->core.addresses[address].mac) && m->tracker.count_answered % LEARN_EVERY == 1 &&
+        path != CORE_NO_TARGET && target_own_address(&plan->targets[path], &m->map->ip))
+        rounds_ask(agent, address, path, false);
+}
+
+static void on_address_reply(struct agent *agent, uint32_t address, const struct probe_reply *reply)
+{
+    struct core *core = &agent->plan->core;
+    const struct core_address *a = &core->addresses[address];
+    const struct mac_address *mac = is_link_kind(reply->kind) ? &reply->peer : NULL;
+
+    if (mac && is_own_mac(agent, mac))
+        return;
+    if (a->held_on != CORE_NO_TARGET) {
+        if (mac && mac_address_equal(mac, &a->mac))
+            core_on_source_seen(core, agent->now_ns, address);
+        return;
+    }
+    if (!a->monitored) {
+        if (mac)
+            core_on_heard(core, agent->now_ns, address, mac);
+        return;
+    }
+    switch (tracker_reply(&agent->plan->monitors[address].tracker, reply)) {
+    case TRACKER_ANSWER_IN_TIME:
+    case TRACKER_ANSWER_LATE:
+    case TRACKER_ANSWER_AGAIN:
+        core_on_answer(core, agent->now_ns, address, mac);
+        if (!mac)
+            learn_mac(agent, address);
+        break;
+    case TRACKER_ANSWER_DUPLICATE:
+    case TRACKER_ANSWER_STRANGER:
+        /* No answer to a round, but to a broadcast of verify, or to somebody: who speaks for the address matters. */
+        if (mac)
+            core_on_heard(core, agent->now_ns, address, mac);
+        break;
+    }
+    rounds_arm(agent, address);
+}
+
+void agent_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply)
+{
+    uint32_t address;
+
+    agent->now_ns = now_ns;
+    if (!agent->plan)
+        return;
+    if (reply->has_token && reply->token.id & TOKEN_PROOF) {
+        proof_on_reply(agent, now_ns, reply);
+        return;
+    }
+    if (reply->has_token && reply->token.id & TOKEN_WITNESS) {
+        witness_on_reply(agent, now_ns, reply);
+        return;
+    }
+    address = plan_find(agent, agent->plan, &reply->from);
+    if (address == UINT32_MAX)
+        witness_on_reply(agent, now_ns, reply);
+    else if (!reply->has_token || reply->token.id == address)
+        on_address_reply(agent, address, reply);
+}
+
+void agent_on_heard(struct agent *agent, nsec_t now_ns, int ifindex, const struct arp_heard *heard)
+{
+    struct core *core;
+    uint32_t asked, speaker;
+
+    (void)ifindex;
+    agent->now_ns = now_ns;
+    if (!agent->plan || is_own_mac(agent, &heard->sender_mac))
+        return;
+    core = &agent->plan->core;
+    asked = plan_find(agent, agent->plan, &heard->target_ip);
+    speaker = heard->kind == ARP_HEARD_PROBE ? UINT32_MAX : plan_find(agent, agent->plan, &heard->sender_ip);
+    if (speaker != UINT32_MAX) {
+        if (core->addresses[speaker].held_on == CORE_NO_TARGET)
+            core_on_heard(core, now_ns, speaker, &heard->sender_mac);
+        else if (mac_address_equal(&heard->sender_mac, &core->addresses[speaker].mac))
+            core_on_source_seen(core, now_ns, speaker);
+        return;
+    }
+    if (asked == UINT32_MAX)
+        return;
+    if (heard->kind == ARP_HEARD_PROBE && core->addresses[asked].held_on == CORE_NO_TARGET)
+        core_on_rival(core, now_ns, asked, &heard->sender_mac);
+    else if (heard->kind == ARP_HEARD_REPLY)
+        proof_on_heard(agent, now_ns, asked, heard);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Words for people: what changed, why, and what to do. */
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "agent/shell/internal.h"
+
+/* What the reasons mean. The address, MAC or errno that one is about follows. */
+static const char *const reason_texts[CORE_REASONS] = {
+    [CORE_REASON_NONE] = "",
+    [CORE_REASON_NO_CARRIER] = "no target NIC has carrier: this host cannot see the source; check its cable or switch port",
+    [CORE_REASON_WITNESS_SILENT] = "no witness answered since the first miss: this host may be the one that is cut off",
+    [CORE_REASON_WITNESS_MISSING] =
+        "there is no witness to ask: approve it, name one in the file, or say `witness none`",
+    [CORE_REASON_IN_USE] = "somebody answers for an address",
+    [CORE_REASON_RIVAL] = "another target is about to take over: gave way",
+    [CORE_REASON_NOT_ASKED] = "nobody could be asked whether the addresses are free",
+    [CORE_REASON_POLICY_MANUAL] = "the file says `takeover manual`: standinctl approve or deny",
+    [CORE_REASON_POLICY_NOTIFY] = "the file says `takeover notify`: standinctl failover takes over",
+    [CORE_REASON_DENIED] = "denied by an operator",
+    [CORE_REASON_APPROVAL_EXPIRED] = "nobody approved in time",
+    [CORE_REASON_CLAIM_FAILED] = "the kernel refused the addresses",
+    [CORE_REASON_RELEASE_FAILED] = "the kernel did not take an address off; try failback again",
+    [CORE_REASON_LOST] = "the source was lost",
+    [CORE_REASON_OPERATOR] = "by an operator",
+    [CORE_REASON_FORCED] = "forced by an operator: if the source is alive, two hosts answer now",
+    [CORE_REASON_ADOPTED] = "held already when the agent started",
+};
+
+static const struct ip_address *ip_of(const struct agent *agent, uint32_t address)
+{
+    return &agent->plan->monitors[address].map->ip;
+}
+
+static const struct mac_address *set_mac(const struct mac_address *mac)
+{
+    return mac_address_is_unset(mac) ? NULL : mac;
+}
+
+/* "web1/eth0" */
+static void name_nic(const struct agent *agent, uint32_t nic, char *text, size_t size)
+{
+    const struct plan *plan = agent->plan;
+
+    snprintf(text, size, "%s/%s", plan->source_maps[plan->core.nics[nic].source]->name, plan->nic_maps[nic]->name);
+}
+
+static void append_subject(const struct agent *agent, char *text, size_t size, uint32_t address,
+                           const struct mac_address *mac, int error)
+{
+    size_t used = strlen(text);
+    char ip[IP_ADDRESS_TEXT], mac_text[MAC_ADDRESS_TEXT];
+
+    if (address != UINT32_MAX && used < size)
+        used += (size_t)snprintf(text + used, size - used, ": %s", ip_address_format(ip_of(agent, address), ip));
+    if (mac && used < size)
+        used += (size_t)snprintf(text + used, size - used, " is at %s", mac_address_format(mac, mac_text));
+    if (error < 0 && used < size)
+        snprintf(text + used, size - used, ": %s", strerror(-error));
+}
+
+void tell_reason(const struct agent *agent, uint32_t nic, char *text, size_t size)
+{
+    const struct core_nic *n = &agent->plan->core.nics[nic];
+
+    snprintf(text, size, "%s", reason_texts[n->reason]);
+    if (n->reason != CORE_REASON_NONE)
+        append_subject(agent, text, size, n->reason_address, set_mac(&n->reason_mac), n->reason_error);
+}
+
+void tell_refusal(const struct agent *agent, const struct core_refusal *refusal, char *text, size_t size)
+{
+    char ip[IP_ADDRESS_TEXT], mac[MAC_ADDRESS_TEXT];
+
+    if (refusal->reason == CORE_REASON_IN_USE && refusal->address != UINT32_MAX)
+        snprintf(text, size, "the source is alive: %s answers%s%s; stop it first, or use --force",
+                 ip_address_format(ip_of(agent, refusal->address), ip), set_mac(&refusal->mac) ? " at " : "",
+                 set_mac(&refusal->mac) ? mac_address_format(&refusal->mac, mac) : "");
+    else
+        snprintf(text, size, "%s", reason_texts[refusal->reason]);
+}
+
+/* How loud a state is. What a remote host can bring about at any rate is debug. */
+static int priority_of(enum core_state state, enum core_reason reason)
+{
+    switch (state) {
+    case CORE_UNSEEN:
+    case CORE_LATE:
+    case CORE_VERIFYING:
+    case CORE_STATES:
+        return LOG_DEBUG;
+    case CORE_UP:
+    case CORE_CLAIMING:
+    case CORE_RELEASING:
+    case CORE_DISARMED:
+        return LOG_NOTICE;
+    case CORE_HOLDING:
+        return reason == CORE_REASON_FORCED || reason == CORE_REASON_RELEASE_FAILED ? LOG_ALERT : LOG_WARNING;
+    case CORE_BLOCKED:
+        return LOG_WARNING;
+    case CORE_AWAITING:
+    case CORE_LOST:
+        return LOG_ALERT;
+    }
+    return LOG_NOTICE;
+}
+
+static nsec_t oldest_answer_ns(const struct agent *agent, uint32_t nic)
+{
+    const struct core_nic *n = &agent->plan->core.nics[nic];
+    nsec_t newest_ns = NSEC_UNSET;
+
+    for (uint32_t i = 0; i < n->n_addresses; i++)
+        if (agent->plan->monitors[n->first_address + i].tracker.last_answer_ns > newest_ns)
+            newest_ns = agent->plan->monitors[n->first_address + i].tracker.last_answer_ns;
+    return newest_ns;
+}
+
+static void say_verdict(struct agent *agent, uint32_t nic)
+{
+    const struct core_nic *n = &agent->plan->core.nics[nic];
+    nsec_t last_ns = oldest_answer_ns(agent, nic);
+    char name[2 * LIMIT_NAME + 2];
+
+    name_nic(agent, nic, name, sizeof name);
+    if (n->by_operator)
+        agent_say(agent, LOG_NOTICE, "%s: verify begins, by an operator", name);
+    else
+        agent_say(agent, n->since_ns == agent->now_ns ? LOG_NOTICE : LOG_DEBUG,
+                  "%s: verdict lost, %u rounds missed, last answer %.1f ms ago; verify begins", name,
+                  agent->plan->core.sources[n->source].misses,
+                  last_ns ? (double)(agent->now_ns - last_ns) / NSEC_PER_MSEC : -1.0);
+}
+
+void tell_change(struct agent *agent, uint32_t nic, enum core_state was)
+{
+    struct plan *plan = agent->plan;
+    const struct core_nic *n = &plan->core.nics[nic];
+    char name[2 * LIMIT_NAME + 2], reason[512];
+    /* Lateness and verifies come and go; the state that was last worth a word decides whether a new one is. */
+    bool quiet = priority_of(n->state, n->reason) == LOG_DEBUG;
+    bool news = plan->told[nic] != n->state || plan->told_reason[nic] != n->reason;
+
+    if (n->state == CORE_VERIFYING && (plan->told[nic] == CORE_UP || n->by_operator)) {
+        say_verdict(agent, nic);
+        return;
+    }
+    name_nic(agent, nic, name, sizeof name);
+    tell_reason(agent, nic, reason, sizeof reason);
+    if (quiet || !news) {
+        agent_say(agent, LOG_DEBUG, "%s: %s, was %s%s%s", name, core_state_name(n->state), core_state_name(was),
+                  reason[0] ? ": " : "", reason);
+        return;
+    }
+    plan->told[nic] = n->state;
+    plan->told_reason[nic] = n->reason;
+    agent_say(agent, priority_of(n->state, n->reason), "%s: %s%s%s", name, core_state_name(n->state),
+              reason[0] ? ": " : "", reason);
+}
+
+void tell_proof(struct agent *agent, uint32_t address)
+{
+    const struct plan *plan = agent->plan;
+    const struct monitor *m = &plan->monitors[address];
+    const struct core_nic *n = &plan->core.nics[plan->core.addresses[address].nic];
+    char ip[IP_ADDRESS_TEXT], by[IP_ADDRESS_TEXT], name[2 * LIMIT_NAME + 2];
+    uint32_t confirmed = 0;
+
+    for (uint32_t i = 0; i < n->n_addresses; i++)
+        confirmed += plan->core.addresses[n->first_address + i].claim == CORE_CLAIM_HELD &&
+                     plan->monitors[n->first_address + i].proof == PROOF_CONFIRMED;
+    name_nic(agent, plan->core.addresses[address].nic, name, sizeof name);
+    agent_say(agent, confirmed == n->n_held ? LOG_NOTICE : LOG_DEBUG,
+              "%s: %s on %s confirmed by %s in %.1f ms (%u of %u addresses)", name, ip_address_format(&m->map->ip, ip),
+              plan->targets[plan->core.addresses[address].held_on].name, ip_address_format(&m->proof_by, by),
+              (double)m->proof_after_ns / NSEC_PER_MSEC, confirmed, n->n_held);
+}

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/shell/world.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "agent/base/cleanup.h"
+#include "agent/shell/log.h"
+#include "agent/shell/process.h"
+#include "agent/shell/world_internal.h"
+
+/* Packets read in one go from one socket, and in a drain before judging. */
+#define READ_AT_ONCE 256
+#define DRAIN_AT_MOST 4096
+/* When the kernel takes no batch at all, the next try comes after this. */
+#define CLAIMS_RETRY_NS (5 * NSEC_PER_MSEC)
+/* A wall clock that moves by more than this against the monotonic one, plus a tenth of the time between, was set. */
+#define CLOCK_STEP_NS (1 * NSEC_PER_MSEC)
+
+static nsec_t clock_ns(clockid_t id)
+{
+    struct timespec now;
+
+    clock_gettime(id, &now);
+    return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+nsec_t world_now(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+struct agent *world_agent(struct world *world)
+{
+    return world->agent;
+}
+
+/* One `now` for the event at hand, and what turns the kernel's stamps into it. */
+void world_take_time(struct world *world)
+{
+    nsec_t before_ns, real_ns, after_ns, offset_ns, since_ns;
+
+    for (int try = 0;; try++) {
+        before_ns = world_now();
+        real_ns = clock_ns(CLOCK_REALTIME);
+        after_ns = world_now();
+        /* Interrupted between the two clocks: they do not belong together. */
+        if (after_ns - before_ns < 50 * NSEC_PER_USEC || try == 3)
+            break;
+    }
+    offset_ns = before_ns - real_ns;
+    since_ns = after_ns - world->clock.now_ns;
+    if (world->clock.now_ns != 0 &&
+        llabs(offset_ns - world->clock.to_monotonic_ns) > CLOCK_STEP_NS + since_ns / 10)
+        agent_on_clock_step(world->agent, after_ns);
+    world->clock = (struct probe_clock){.now_ns = after_ns, .to_monotonic_ns = offset_ns};
+}
+
+static void on_reply(void *userdata, const struct probe_reply *reply)
+{
+    struct world *world = userdata;
+
+    agent_on_reply(world->agent, world->clock.now_ns, reply);
+}
+
+static void on_unsent(void *userdata, const struct probe_request *request, int error)
+{
+    struct world *world = userdata;
+
+    agent_on_unsent(world->agent, world->clock.now_ns, request, error);
+}
+
+static void on_claim_result(void *userdata, const struct claims_request *request, int error)
+{
+    struct world *world = userdata;
+
+    agent_on_claim_result(world->agent, world->clock.now_ns, request, error);
+}
+
+/* Ports of the agent. */
+
+static int port_probe(void *userdata, const struct probe_request *request)
+{
+    struct world *world = userdata;
+
+    switch (request->kind) {
+    case PROBE_ARP:
+        return link_probe_send(world->arp, request);
+    case PROBE_ND:
+        return link_probe_send(world->nd, request);
+    case PROBE_ICMP:
+        return icmp_probe_send(request->to.family == AF_INET ? world->icmp4 : world->icmp6, request);
+    case PROBE_KINDS:
+        break;
+    }
+    return -EINVAL;
+}
+
+static void port_flush(void *userdata)
+{
+    struct world *world = userdata;
+    int left;
+
+    link_probe_flush(world->arp, on_unsent);
+    link_probe_flush(world->nd, on_unsent);
+    icmp_probe_flush(world->icmp4, on_unsent);
+    icmp_probe_flush(world->icmp6, on_unsent);
+    /* One batch a turn: what is left over gets its own turns, between which there is time for probes. */
+    left = claims_flush(world->claims);
+    if (left == 0)
+        world->claims_due_ns = NSEC_NEVER;
+    else
+        world->claims_due_ns = world->clock.now_ns + (left < 0 ? CLAIMS_RETRY_NS : 0);
+}
+
+/* Reads one socket to its end. False when that end was not reached. */
+#define DRAIN(world, read, probe) (read((probe), &(world)->clock, DRAIN_AT_MOST) < DRAIN_AT_MOST)
+
+static uint64_t dropped(struct world *world)
+{
+    return link_probe_dropped(world->arp) + link_probe_dropped(world->nd) + icmp_probe_dropped(world->icmp4) +
+           icmp_probe_dropped(world->icmp6);
+}
+
+static bool port_drain(void *userdata)
+{
+    struct world *world = userdata;
+    bool all = true;
+    uint64_t now_dropped;
+
+    all = DRAIN(world, link_probe_on_readable, world->arp) && all;
+    all = DRAIN(world, link_probe_on_readable, world->nd) && all;
+    all = DRAIN(world, icmp_probe_on_readable, world->icmp4) && all;
+    all = DRAIN(world, icmp_probe_on_readable, world->icmp6) && all;
+    now_dropped = dropped(world);
+    all = all && now_dropped == world->dropped;
+    world->dropped = now_dropped;
+    return all;
+}
+
+static int port_frame(void *userdata, int ifindex, const struct arp_frame *frame)
+{
+    struct arp_port *port = listeners_find(userdata, ifindex);
+
+    return port ? arp_port_send(port, frame) : -ENODEV;
+}
+
+static void port_watch(void *userdata, int ifindex, const struct ip_address *addresses, size_t count)
+{
+    struct arp_port *port = listeners_find(userdata, ifindex);
+
+    if (port)
+        arp_port_watch(port, addresses, count);
+}
+
+static int port_claim(void *userdata, const struct claims_request *request)
+{
+    struct world *world = userdata;
+
+    return claims_submit(world->claims, request);
+}
+
+static int port_carrier(void *userdata, int ifindex)
+{
+    struct world *world = userdata;
+
+    return links_ask_carrier(world->links, ifindex);
+}
+
+static int port_link_by_name(void *userdata, const char *name, struct link_info *ret)
+{
+    struct world *world = userdata;
+
+    return links_by_name(world->links, name, ret);
+}
+
+static void port_each_address(void *userdata, int ifindex,
+                              bool (*each)(void *cookie, const struct link_address *address), void *cookie)
+{
+    struct world *world = userdata;
+
+    links_each_address(world->links, ifindex, each, cookie);
+}
+
+static size_t port_neighbours(void *userdata, int ifindex, uint8_t family, struct link_neighbour *ret, size_t max)
+{
+    struct world *world = userdata;
+
+    return links_neighbours(world->links, ifindex, family, ret, max);
+}
+
+static size_t port_gateways(void *userdata, int ifindex, uint8_t family, struct ip_address *ret, size_t max)
+{
+    struct world *world = userdata;
+
+    return links_gateways(world->links, ifindex, family, ret, max);
+}
+
+static void port_say(void *userdata, int priority, const char *text)
+{
+    (void)userdata;
+    log_line(world_now(), priority, text);
+}
+
+static const struct agent_ports ports = {
+    .probe = port_probe,
+    .flush = port_flush,
+    .drain = port_drain,
+    .frame = port_frame,
+    .watch = port_watch,
+    .claim = port_claim,
+    .carrier = port_carrier,
+    .link_by_name = port_link_by_name,
+    .each_address = port_each_address,
+    .neighbours = port_neighbours,
+    .gateways = port_gateways,
+    .say = port_say,
+};
+
+/* What becomes readable. */
+
+static int on_probe_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    struct world *world = userdata;
+
+    (void)source;
+    (void)revents;
+    world_take_time(world);
+    if (fd == link_probe_fd(world->arp))
+        link_probe_on_readable(world->arp, &world->clock, READ_AT_ONCE);
+    else if (fd == link_probe_fd(world->nd))
+        link_probe_on_readable(world->nd, &world->clock, READ_AT_ONCE);
+    else if (fd == icmp_probe_fd(world->icmp4))
+        icmp_probe_on_readable(world->icmp4, &world->clock, READ_AT_ONCE);
+    else
+        icmp_probe_on_readable(world->icmp6, &world->clock, READ_AT_ONCE);
+    return 0;
+}
+
+static int on_claims_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    struct world *world = userdata;
+    int r;
+
+    (void)source;
+    (void)fd;
+    (void)revents;
+    world_take_time(world);
+    r = claims_on_readable(world->claims);
+    if (r < 0)
+        log_format(world->clock.now_ns, LOG_ERR, "cannot read the kernel's answers to claims: %s", strerror(-r));
+    return r;
+}
+
+static int on_links_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    struct world *world = userdata;
+    int r;
+
+    (void)source;
+    (void)fd;
+    (void)revents;
+    world_take_time(world);
+    r = links_on_readable(world->links);
+    if (r < 0)
+        log_format(world->clock.now_ns, LOG_ERR, "cannot keep up the kernel's NICs and addresses: %s", strerror(-r));
+    return r;
+}
+
+static void on_link_changed(void *userdata, int ifindex)
+{
+    struct world *world = userdata;
+
+    (void)ifindex;
+    world->listeners_stale = true;
+    agent_on_links_changed(world->agent, world->clock.now_ns);
+}
+
+static void on_address_changed(void *userdata, const struct link_address *address, bool present)
+{
+    struct world *world = userdata;
+
+    agent_on_address_changed(world->agent, world->clock.now_ns, address, present);
+}
+
+static void on_resynced(void *userdata)
+{
+    on_link_changed(userdata, 0);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct world *world = userdata;
+
+    (void)source;
+    (void)usec;
+    world->timer_ns = NSEC_UNSET; /* it fired: whatever comes next has to be set */
+    world_take_time(world);
+    agent_turn(world->agent, world->clock.now_ns);
+    if (world->timer_fn)
+        world->timer_fn(world->timer_userdata, world->clock.now_ns);
+    return 0;
+}
+
+void world_on_timer(struct world *world, void (*fn)(void *userdata, nsec_t now_ns), void *userdata)
+{
+    world->timer_fn = fn;
+    world->timer_userdata = userdata;
+}
+
+void world_settle(struct world *world, nsec_t also_ns)
+{
+    nsec_t due_ns;
+
+    if (world->listeners_stale)
+        listeners_refresh(world);
+    agent_flush(world->agent, world->clock.now_ns);
+    due_ns = agent_deadline(world->agent);
+    due_ns = also_ns < due_ns ? also_ns : due_ns;
+    due_ns = world->claims_due_ns < due_ns ? world->claims_due_ns : due_ns;
+    if (due_ns == world->timer_ns)
+        return;
+    world->timer_ns = due_ns;
+    if (due_ns == NSEC_NEVER) {
+        sd_event_source_set_enabled(world->timer, SD_EVENT_OFF);
+        return;
+    }
+    /* Never early: what is due within a microsecond is due then. */
+    sd_event_source_set_time(world->timer, (uint64_t)((due_ns + NSEC_PER_USEC - 1) / NSEC_PER_USEC));
+    sd_event_source_set_enabled(world->timer, SD_EVENT_ONESHOT);
+}
+
+static int watch_fd(struct world *world, int fd, sd_event_io_handler_t handler)
+{
+    int r = sd_event_add_io(world->event, NULL, fd, EPOLLIN, handler, world);
+
+    return r < 0 ? r : 0;
+}
+
+static int open_probes(struct world *world, const char **ret_what)
+{
+    int r;
+
+    *ret_what = "the ARP socket";
+    if ((r = link_probe_open(&world->arp, PROBE_ARP, on_reply, world)) < 0)
+        return r;
+    *ret_what = "the neighbour discovery socket";
+    if ((r = link_probe_open(&world->nd, PROBE_ND, on_reply, world)) < 0)
+        return r;
+    *ret_what = "the ICMP socket";
+    if ((r = icmp_probe_open(&world->icmp4, AF_INET, on_reply, world)) < 0)
+        return r;
+    *ret_what = "the ICMPv6 socket";
+    return icmp_probe_open(&world->icmp6, AF_INET6, on_reply, world);
+}
+
+static int open_netlink(struct world *world, const char **ret_what)
+{
+    static const struct links_callbacks callbacks = {
+        .link_changed = on_link_changed, .address_changed = on_address_changed, .resynced = on_resynced};
+    int r;
+
+    *ret_what = "netlink";
+    if ((r = links_open(&world->links, &callbacks, world)) < 0)
+        return r;
+    return claims_open(&world->claims, on_claim_result, world);
+}
+
+static int watch_all(struct world *world)
+{
+    int r;
+
+    if ((r = watch_fd(world, link_probe_fd(world->arp), on_probe_readable)) < 0 ||
+        (r = watch_fd(world, link_probe_fd(world->nd), on_probe_readable)) < 0 ||
+        (r = watch_fd(world, icmp_probe_fd(world->icmp4), on_probe_readable)) < 0 ||
+        (r = watch_fd(world, icmp_probe_fd(world->icmp6), on_probe_readable)) < 0 ||
+        (r = watch_fd(world, links_fd(world->links), on_links_readable)) < 0 ||
+        (r = watch_fd(world, claims_fd(world->claims), on_claims_readable)) < 0)
+        return r;
+    /* Accuracy 1 us: the default would delay every round by up to a quarter of a second. */
+    return sd_event_add_time(world->event, &world->timer, CLOCK_MONOTONIC, 0, 1, on_timer, world);
+}
+
+static void cleanup_world(struct world **world)
+{
+    world_close(*world);
+}
+
+int world_open(struct world **ret, sd_event *event, const char **ret_what)
+{
+    CLEANUP(cleanup_world) struct world *world = calloc(1, sizeof *world);
+    int r;
+
+    *ret_what = "memory";
+    if (!world)
+        return -ENOMEM;
+    world->event = sd_event_ref(event);
+    world->claims_due_ns = NSEC_NEVER;
+    if ((r = agent_new(&world->agent, &ports, world, process_random())) < 0)
+        return r;
+    world_take_time(world);
+    if ((r = open_probes(world, ret_what)) < 0 || (r = open_netlink(world, ret_what)) < 0)
+        return r;
+    *ret_what = "the event loop";
+    if ((r = watch_all(world)) < 0)
+        return r;
+    *ret = TAKE_POINTER(world);
+    return 0;
+}
+
+void world_close(struct world *world)
+{
+    if (!world)
+        return;
+    listeners_close(world);
+    agent_free(world->agent);
+    link_probe_close(world->arp);
+    link_probe_close(world->nd);
+    icmp_probe_close(world->icmp4);
+    icmp_probe_close(world->icmp6);
+    claims_close(world->claims);
+    links_close(world->links);
+    sd_event_source_disable_unref(world->timer);
+    sd_event_unref(world->event);
+    free(world);
+}
+
+struct held_list {
+    struct claims_held *list;
+    size_t n;
+    int error;
+};
+
+static void collect_held(void *userdata, const struct claims_held *held)
+{
+    struct held_list *all = userdata;
+    struct claims_held *grown = reallocarray(all->list, all->n + 1, sizeof *grown);
+
+    if (!grown) {
+        all->error = -ENOMEM;
+        return;
+    }
+    all->list = grown;
+    all->list[all->n++] = *held;
+}
+
+int world_load(struct world *world, struct ipmap *ipmap, bool first)
+{
+    struct held_list held = {0};
+    int r = 0;
+
+    if (first)
+        r = claims_list_held(collect_held, &held);
+    if (r >= 0)
+        r = held.error;
+    if (r >= 0)
+        r = listeners_set_nics(world, ipmap);
+    world_take_time(world);
+    if (r >= 0)
+        r = agent_load(world->agent, world->clock.now_ns, ipmap, held.list, held.n);
+    free(held.list);
+    if (r >= 0)
+        advise(world);
+    return r;
+}

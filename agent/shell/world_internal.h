@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What world.c and listeners.c share. Nobody else includes this. */
+#pragma once
+
+#include "agent/shell/world.h"
+#include "arp/port.h"
+#include "probes/icmp.h"
+#include "probes/link.h"
+
+/* A target NIC by name, and the port that hears and sends there while it is up. */
+struct listener {
+    char name[LIMIT_NIC_NAME];
+    struct arp_port *port;   /* NULL: not open */
+    sd_event_source *source;
+    struct world *world;
+};
+
+struct world {
+    sd_event *event;
+    struct agent *agent;
+    struct link_probe *arp, *nd;
+    struct icmp_probe *icmp4, *icmp6;
+    struct links *links;
+    struct claims *claims;
+    struct probe_clock clock;   /* of the event at hand */
+    uint64_t dropped;           /* replies lost in sockets, as last counted */
+    nsec_t claims_due_ns;       /* requests wait for another turn; NSEC_NEVER: none do */
+    bool listeners_stale;       /* NICs changed */
+    sd_event_source *timer;
+    nsec_t timer_ns;            /* what it is set to */
+    void (*timer_fn)(void *userdata, nsec_t now_ns);
+    void *timer_userdata;
+    struct listener **nics;     /* one for each target NIC of the ipmap */
+    size_t n_nics;
+};
+
+/* One `now` for the event at hand, and what turns the kernel's stamps into it. */
+void world_take_time(struct world *world);
+
+/* Listens on the target NICs of the ipmap, and on no other; ports that are open stay so. 0 or -ENOMEM. */
+int listeners_set_nics(struct world *world, const struct ipmap *ipmap);
+/* Opens ports of NICs that came up, closes those of NICs that went. */
+void listeners_refresh(struct world *world);
+void listeners_close(struct world *world);
+/* NULL where no port is open on that NIC. */
+struct arp_port *listeners_find(struct world *world, int ifindex);
+
+/* advice.c: warns of settings of this host under which a takeover would not do what people expect. */
+void advise(struct world *world);
