@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+#   make              build/standind and build/standinctl
+#   make check        install what is needed, build, lint, run every test             (as root)
+#   make demo         a small LAN, a crash, a takeover, a failback, with a timeline   (as root)
+#   make deps         install the Debian packages that all this needs                 (as root)
+#   make test-unit    the unit tests alone
+#   make sim [SEED=n] the scripted worlds on virtual time
+#   make lint         everything that judges the sources; `make lint-list` names the parts
+#   make coverage     lines that unit tests and worlds reach, with the limits that must hold
+#   make fuzz [TIME=seconds] [FUZZ=name]
+#   make install uninstall [DESTDIR=] [PREFIX=/usr]
+#   make clean
+#
+# V=1 shows the commands. SANITIZE=1 builds with ASan and UBSan, DEBUG=1 without optimisation; each has a build folder
+# of its own.
+
+VERSION := 0.1.0
+PREFIX  ?= /usr
+DESTDIR ?=
+BUILD   ?= build$(if $(FUZZING),-fuzz)$(if $(SANITIZE),-sanitize)$(if $(COVERAGE),-coverage)$(if $(DEBUG),-debug)
+CC      ?= cc
+# Fuzzers are built by clang, whose warnings lint-tidy judges.
+WERROR  ?= $(if $(CI),$(if $(FUZZING),,-Werror))
+JOBS    ?= $(shell nproc)
+TIME    ?= 60
+export BUILD
+export PYTHONDONTWRITEBYTECODE := 1
+MAKEFLAGS += --no-print-directory
+
+PACKAGES := libnl-3.0 libnl-route-3.0 libmnl libpcap libsystemd jansson libcap-ng
+CFLAGS   ?= -O2 -g
+STANDARD := -std=gnu17 -D_GNU_SOURCE -DSTANDIN_VERSION='"$(VERSION)"'
+WARNINGS := -Wall -Wextra -Wswitch-enum -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wwrite-strings -Wundef -Wformat=2 $(WERROR)
+HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection
+LINK     := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed
+ifdef FUZZING
+  CC     := clang
+  CFLAGS := -O1 -g
+  HARDEN := -fPIE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+  LINK   := -pie -fsanitize=fuzzer,address,undefined
+else ifdef SANITIZE
+  HARDEN := -fPIE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+  LINK   := -pie -fsanitize=address,undefined
+else ifdef COVERAGE
+  CFLAGS := -O0 -g --coverage
+  LINK   += --coverage
+else ifdef DEBUG
+  CFLAGS := -O0 -g3
+else
+  HARDEN += -D_FORTIFY_SOURCE=2
+endif
+# Asked of pkg-config at the first use, once: `make deps` runs where it is not installed yet.
+PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
+LIBS           = $(eval LIBS := $(shell pkg-config --libs $(PACKAGES)))$(LIBS)
+ALL_CFLAGS     = $(STANDARD) $(WARNINGS) $(HARDEN) -I. -I$(BUILD) $(PACKAGE_CFLAGS) $(CFLAGS)
+
+# One archive a folder. A unit test links only what its folder may know, so that a wrong arrow does not link.
+base_DIR    := agent/base
+core_DIR    := agent/core
+config_DIR  := agent/config
+control_DIR := agent/control
+shell_DIR   := agent/shell
+netlink_DIR := netlink
+arp_DIR     := arp
+probes_DIR  := probes
+FOLDERS     := shell control config core netlink probes arp base
+
+base_KNOWS    := base
+core_KNOWS    := core base
+config_KNOWS  := config base
+control_KNOWS := control base
+netlink_KNOWS := netlink base
+arp_KNOWS     := arp base
+probes_KNOWS  := probes arp base
+shell_KNOWS   := $(FOLDERS)
+
+# What a program adds to the archives it links.
+PROGRAM_SOURCES := agent/main.c agent/control/standinctl.c
+GENERATED       := $(BUILD)/agent/config/grammar.tab.c $(BUILD)/agent/config/scanner.lex.c
+sources_of       = $(filter-out $(PROGRAM_SOURCES),$(wildcard $($(1)_DIR)/*.c))
+objects_of       = $(patsubst %.c,$(BUILD)/%.o,$(call sources_of,$(1)))
+archives_of      = $(foreach folder,$($(1)_KNOWS),$(BUILD)/$(folder).a)
+
+# Before a recipe's command: names what is made instead of showing the command, unless V=1.
+quiet = $(if $(V),,@printf '  %-6s %s\n' $(1) $@;)
+
+all: $(BUILD)/standind $(BUILD)/standinctl
+
+$(BUILD)/standind: $(BUILD)/agent/main.o $(call archives_of,shell)
+	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/standinctl: $(BUILD)/agent/control/standinctl.o $(call archives_of,control)
+	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+define archive
+$(BUILD)/$(1).a: $(call objects_of,$(1)) $(if $(filter config,$(1)),$(GENERATED:.c=.o))
+	@rm -f $$@
+	$$(call quiet,AR)ar rcs $$@ $$^
+endef
+$(foreach folder,$(FOLDERS),$(eval $(call archive,$(folder))))
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.o: $(BUILD)/%.c Makefile
+	$(call quiet,CC)$(CC) $(ALL_CFLAGS) -Wno-unused-function -MMD -MP -c -o $@ $<
+
+$(BUILD)/agent/config/grammar.tab.c: agent/config/grammar.y
+	@mkdir -p $(@D)
+	$(call quiet,BISON)bison -Wall -Werror -d -o $@ $<
+$(BUILD)/agent/config/scanner.lex.c: agent/config/scanner.l
+	@mkdir -p $(@D)
+	$(call quiet,FLEX)flex --header-file=$(@:.c=.h) -o $@ $<
+$(call objects_of,config): | $(GENERATED)
+$(BUILD)/agent/config/scanner.lex.o: | $(BUILD)/agent/config/grammar.tab.c
+$(BUILD)/agent/config/grammar.tab.o: | $(BUILD)/agent/config/scanner.lex.c
+
+# Unit tests: tests/unit/FOLDER_what.c links what FOLDER may know, and cmocka.
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
+folder_of_test = $(firstword $(subst _, ,$(notdir $(1))))
+.SECONDEXPANSION:
+$(UNIT): $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $$(call archives_of,$$(call folder_of_test,$$*))
+	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+unit: $(UNIT)
+
+# Worlds: tests/sim/world_what.c links everything, and what tests/sim/lib*.c offers. They read SEED.
+WORLDS      := $(patsubst tests/sim/%.c,$(BUILD)/tests/sim/%,$(wildcard tests/sim/world_*.c))
+WORLD_LIB   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/lib*.c))
+$(WORLDS): $(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(WORLD_LIB) $(call archives_of,shell)
+	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+worlds: $(WORLDS)
+
+# Fuzzers: tests/fuzz/NAME.c links what the folder of FUZZ_NAME may know. They are built in a flavour of their own.
+FUZZ_frame   := arp
+FUZZ_icmp    := probes
+FUZZ_ipmap   := config
+FUZZ_control := control
+FUZZ_netlink := netlink
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
+folder_of_fuzzer = $(or $(FUZZ_$(1)),$(error tests/fuzz/$(1).c needs a line FUZZ_$(1) in the Makefile))
+$(FUZZERS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $$(call archives_of,$$(call folder_of_fuzzer,$$*))
+	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+ifdef FUZZING
+fuzzers: $(FUZZERS)
+else
+fuzzers:
+	@$(MAKE) FUZZING=1 BUILD=$(BUILD)-fuzz fuzzers
+endif
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# Everything below runs things; nothing of it is needed to build.
+
+DEPS_BUILD := make gcc libc6-dev pkg-config bison flex libnl-3-dev libnl-route-3-dev libmnl-dev libpcap-dev \
+              libsystemd-dev libjansson-dev libcap-ng-dev
+DEPS_LAN   := python3 iproute2 iputils-ping nftables tcpdump
+DEPS_CHECK := libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck mandoc shellcheck pyflakes3 \
+              gcovr systemd
+deps:
+	@.ci/deps $(DEPS_BUILD) $(DEPS_LAN) $(DEPS_CHECK)
+
+demo:
+	@.ci/deps $(DEPS_BUILD) $(DEPS_LAN)
+	@$(MAKE) -j$(JOBS) all
+	@python3 tests/demo.py
+
+check: deps
+	@$(MAKE) -j$(JOBS) all
+	+@python3 tests/run.py
+
+test-unit:
+	+@python3 tests/run.py --only unit/
+sim:
+	+@python3 tests/run.py --only sim/
+
+# The product's own lines in numbers. The limits are for the parts that decide and parse.
+COVERED := agent/core probes/tracker.c arp/frame.c
+coverage:
+	@find $(BUILD)-coverage -name '*.gcda' -delete 2>/dev/null || true
+	+@COVERAGE=1 BUILD=$(BUILD)-coverage python3 tests/run.py --only unit/ --only sim/
+	@python3 tests/coverage.py --build $(BUILD)-coverage --limit 95 $(COVERED)
+
+# Each fuzzer in turn. What it finds stays in $(BUILD)-fuzz/finds and is printed.
+fuzz: fuzzers
+	@python3 tests/fuzz/run.py --build $(BUILD)-fuzz --seconds $(TIME) $(FUZZ)
+
+SOURCES  := $(wildcard agent/*.c $(foreach folder,$(FOLDERS),$($(folder)_DIR)/*.c))
+HEADERS  := $(wildcard $(foreach folder,$(FOLDERS),$($(folder)_DIR)/*.h) tests/*/*.h)
+TESTS    := $(wildcard tests/unit/*.c tests/sim/*.c tests/fuzz/*.c)
+PYTHON   := $(wildcard tests/*.py tests/*/*.py)
+SCRIPTS  := $(wildcard .ci/*) $(wildcard tests/*.sh tests/*/*.sh)
+# Objects that must be pure: events in, actions out. The announcer alone may allocate.
+PURE     := $(call objects_of,core) $(call objects_of,base) $(BUILD)/probes/tracker.o $(BUILD)/arp/frame.o
+PURE_ALLOCATING := $(BUILD)/arp/announcer.o
+
+LINTS := format tidy cppcheck includes purity style grammar man scripts systemd selftest
+lint:
+	+@python3 tests/run.py --only lint/
+lint-list:
+	@echo $(LINTS)
+
+lint-format:
+	@clang-format --dry-run -Werror $(SOURCES) $(HEADERS) $(TESTS)
+
+# One stamp a file, so that only what changed is read again; the object brings the dependence on headers.
+TIDIED := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(SOURCES) $(TESTS))
+lint-tidy:
+	@$(MAKE) -j$(JOBS) -O -k tidied
+tidied: $(TIDIED)
+$(TIDIED): $(BUILD)/tidy/%.ok: %.c $(BUILD)/%.o .clang-tidy $(wildcard tests/.clang-tidy)
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $< -- $(STANDARD) $(filter-out $(WERROR),$(WARNINGS)) -I. -I$(BUILD) $(PACKAGE_CFLAGS) \
+	    2>$@.err || { grep -v 'warnings\? generated' $@.err; exit 1; }
+	@touch $@
+
+lint-cppcheck:
+	@mkdir -p $(BUILD)/cppcheck
+	@cppcheck --quiet -j $(JOBS) --cppcheck-build-dir=$(BUILD)/cppcheck --std=c11 --language=c --platform=unix64 \
+	    --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	    --suppressions-list=tests/lint/cppcheck.suppressions --include=tests/lint/cppcheck.h -D_GNU_SOURCE -I. \
+	    $(SOURCES) $(TESTS)
+
+# The arrows of the KNOWS lists above.
+lint-includes:
+	@python3 tests/lint/includes.py $(foreach folder,$(FOLDERS),'$(folder):$($(folder)_DIR):$($(folder)_KNOWS)')
+
+lint-purity: $(PURE) $(PURE_ALLOCATING)
+	@python3 tests/lint/purity.py $(PURE) --allocating $(PURE_ALLOCATING)
+
+lint-style:
+	@python3 tests/lint/style.py $(foreach folder,$(FOLDERS),$($(folder)_DIR))
+
+lint-grammar:
+	@mkdir -p $(BUILD)
+	@bison -Wall -Wcounterexamples -Werror -o $(BUILD)/grammar.lint.c agent/config/grammar.y
+	@test -z "$$(flex -t agent/config/scanner.l 2>&1 >/dev/null | tee /dev/stderr)"
+
+lint-man:
+	@test -n '$(MAN_PAGES)'
+	@mandoc -Tlint -Wwarning $(MAN_PAGES)
+
+lint-scripts:
+	@shellcheck $(SCRIPTS)
+	@PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(abspath $(BUILD))/python python3 -W error -m py_compile $(PYTHON)
+	@pyflakes3 $(PYTHON)
+
+lint-systemd: $(BUILD)/standind $(BUILD)/standinctl
+	@python3 tests/lint/systemd.py
+
+lint-selftest:
+	@python3 -m unittest discover --quiet --start-directory tests/lint
+
+UNIT_DIR   := $(DESTDIR)$(PREFIX)/lib/systemd/system
+SBIN       := $(DESTDIR)$(PREFIX)/sbin
+MAN_PAGES  := $(wildcard man/*.[1-8])
+man_dir     = $(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(1)))
+INSTALLED  := $(SBIN)/standind $(SBIN)/standinctl $(UNIT_DIR)/standind.service \
+              $(DESTDIR)$(PREFIX)/lib/sysusers.d/standin.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/standin.conf \
+              $(foreach page,$(MAN_PAGES),$(call man_dir,$(page))/$(notdir $(page)))
+install: all
+	install -d $(DESTDIR)/etc/standin
+	install -D -m 0755 -t $(SBIN) $(BUILD)/standind $(BUILD)/standinctl
+	install -D -m 0644 systemd/standind.service $(UNIT_DIR)/standind.service
+	sed -i 's|/usr/sbin/|$(PREFIX)/sbin/|' $(UNIT_DIR)/standind.service
+	install -D -m 0644 systemd/standin.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/standin.conf
+	install -D -m 0644 systemd/standin.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/standin.conf
+	$(foreach page,$(MAN_PAGES),install -D -m 0644 -t $(call man_dir,$(page)) $(page) &&) true
+# The administrator's /etc/standin stays, unless it is empty.
+uninstall:
+	rm -f $(INSTALLED)
+	test ! -d $(DESTDIR)/etc/standin || rmdir --ignore-fail-on-non-empty $(DESTDIR)/etc/standin
+
+clean:
+	rm -rf build build-*
+
+.PHONY: all unit worlds fuzzers deps demo check test-unit sim coverage fuzz lint lint-list tidied \
+        $(addprefix lint-,$(LINTS)) install uninstall clean

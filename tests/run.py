@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Builds and runs every kind of test, prints one line a file, and counts.
+
+    tests/run.py [--only PATTERN]... [--list]
+
+PATTERN is a part of a file's name as printed (`unit`, `netns/crash`, `lint/format`), with * and ? if wanted. The
+build folder is $BUILD, or `build`. The last line reads `N passed, N failed, N skipped`; the exit status is 0 when none
+failed.
+
+Kinds run one after the other: the sources' checks first, then what needs nothing but a processor, then what needs
+namespaces and quiet, then the fuzzers. Within a kind, two files run at a time.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import fnmatch
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import tap
+
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
+WORKERS = 2
+FUZZ_SECONDS = 4
+# How long what ran out of time may clean up before it is killed.
+GRACE_S = 10
+
+
+@dataclasses.dataclass
+class Job:
+    """One file to run: its results count one by one where it speaks TAP, else as one check by its exit status."""
+
+    name: str       # as printed, "kind/what"
+    command: list
+    limit_s: int
+    tap: bool = True
+
+
+@dataclasses.dataclass
+class Outcome:
+    job: Job
+    tally: tap.Tally
+    output: str
+    seconds: float
+
+
+def make(*arguments):
+    return ["make", *arguments]
+
+
+def build_jobs(kinds):
+    """What must be built for the chosen kinds; checks of sources build what they read. A test that does not build is a
+    test that fails."""
+    programs = Job("build/programs", make(f"-j{WORKERS}", "all"), 900, tap=False)
+    tests = Job("build/tests", make(f"-j{WORKERS}", "-k", "unit", "worlds"), 900, tap=False)
+    fuzzers = Job("build/fuzzers", make(f"-j{WORKERS}", "-k", "fuzzers"), 900, tap=False)
+    needs = {"lint": [], "unit": [programs, tests], "sim": [tests], "netns": [programs], "fuzz": [fuzzers]}
+    chosen = [job for kind in kinds for job in needs[kind]]
+    return [job for job in (programs, tests, fuzzers) if job in chosen]
+
+
+def lint_jobs():
+    names = subprocess.run(make("-s", "lint-list"), check=True, capture_output=True, text=True).stdout.split()
+    return [Job(f"lint/{name}", make("-s", f"lint-{name}"), 600, tap=False) for name in names]
+
+
+def binary_jobs(kind, pattern, limit_s):
+    """One job a source file, so that what was not built is missed."""
+    return [Job(f"{kind}/{source.stem}", [str(BUILD.resolve() / "tests" / kind / source.stem)], limit_s)
+            for source in sorted((HERE / kind).glob(pattern))]
+
+
+def netns_jobs():
+    return [Job(f"netns/{path.stem.removeprefix('test_')}", [sys.executable, str(HERE / "tap.py"), str(path)], 400)
+            for path in sorted((HERE / "netns").glob("test_*.py"))]
+
+
+def fuzz_jobs():
+    runner = [sys.executable, str(HERE / "fuzz/run.py"), "--build", f"{BUILD}-fuzz", "--seconds", str(FUZZ_SECONDS)]
+    return [Job(f"fuzz/{source.stem}", [*runner, source.stem], FUZZ_SECONDS + 60, tap=False)
+            for source in sorted((HERE / "fuzz").glob("*.c"))]
+
+
+def all_jobs():
+    """The jobs of each kind, in the order in which the kinds run."""
+    return {
+        "lint": lint_jobs(),
+        "unit": binary_jobs("unit", "*.c", 120),
+        "sim": binary_jobs("sim", "world_*.c", 300),
+        "netns": netns_jobs(),
+        "fuzz": fuzz_jobs(),
+    }
+
+
+def environment():
+    """Ours, without the outer make's job server; its variables are there by themselves."""
+    result = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    result.update(BUILD=str(BUILD), CMOCKA_MESSAGE_OUTPUT="TAP")
+    return result
+
+
+def end_group(process):
+    """Ends a program and all that it started: asks first, so that namespaces go, then kills."""
+    for number, grace_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, None)):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            pass
+        try:
+            process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            pass
+
+
+def execute(job, output, noise):
+    """Runs one job, its outputs into these two files. Returns its exit status and, if it has none, why."""
+    try:
+        process = subprocess.Popen(job.command, stdin=subprocess.DEVNULL, stdout=output, stderr=noise,
+                                   cwd=HERE.parent, env=environment(), start_new_session=True)
+    except OSError as error:
+        return 1, f"cannot be run: {error.strerror} (was it built?)"
+    try:
+        return process.wait(job.limit_s), None
+    except subprocess.TimeoutExpired:
+        return 1, f"took longer than {job.limit_s} s"
+    finally:
+        end_group(process)
+
+
+def read(file):
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
+def run(job):
+    """Runs one job and counts."""
+    start = time.monotonic()
+    # TAP is what stands on standard output; nothing that a test or the agent logs to the other can be taken for it.
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as noise:
+        status, wrong = execute(job, output, noise)
+        text, log = (read(file) for file in (output, noise))
+    tally = tap.Tally()
+    if wrong:
+        tally.failed.append(wrong)
+    if job.tap:
+        tally.read(text)
+        tally.settle(status)
+    elif status != 0:
+        tally.failed.append(f"exit status {status}")
+    else:
+        tally.passed = 1
+    return Outcome(job, tally, text + log, time.monotonic() - start)
+
+
+def show(outcome):
+    """One line for a file that passed; for one that failed also what it wrote."""
+    tally = outcome.tally
+    counts = f"{tally.passed} passed"
+    if tally.failed:
+        counts += f", {len(tally.failed)} failed"
+    if tally.skipped:
+        counts += f", {len(tally.skipped)} skipped"
+    word = "FAIL" if tally.failed else "ok"
+    print(f"{word:4}  {outcome.job.name:28} {outcome.seconds:7.1f} s  {counts}", flush=True)
+    for reason in tally.skipped:
+        print(f"          skipped: {reason}")
+    if tally.failed:
+        for line in outcome.output.rstrip().splitlines():
+            print(f"      | {line}")
+        for name in tally.failed:
+            print(f"          failed: {name}", flush=True)
+
+
+def run_all(jobs, workers):
+    """Runs jobs, shows each as it ends, and returns the outcomes."""
+    outcomes = []
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        for future in concurrent.futures.as_completed([pool.submit(run, job) for job in jobs]):
+            outcomes.append(future.result())
+            show(outcomes[-1])
+    return outcomes
+
+
+def chosen(jobs, patterns):
+    """The jobs whose names hold one of the patterns; all of them where there is no pattern."""
+    if not patterns:
+        return jobs
+    return [job for job in jobs if any(fnmatch.fnmatch(job.name, f"*{pattern}*") for pattern in patterns)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Builds and runs every kind of test.")
+    parser.add_argument("--only", action="append", default=[], metavar="PATTERN")
+    parser.add_argument("--list", action="store_true", help="name the files and run nothing")
+    arguments = parser.parse_args()
+    os.chdir(HERE.parent)
+
+    kinds = {kind: chosen(jobs, arguments.only) for kind, jobs in all_jobs().items()}
+    kinds = {kind: jobs for kind, jobs in kinds.items() if jobs}
+    if not kinds:
+        sys.exit(f"no test's name holds {' or '.join(arguments.only)}")
+    if arguments.list:
+        print("\n".join(job.name for jobs in kinds.values() for job in jobs))
+        return
+    outcomes = run_all(build_jobs(kinds), 1)
+    for kind, jobs in kinds.items():
+        # The checks of sources use all processors by themselves.
+        outcomes += run_all(jobs, 1 if kind == "lint" else WORKERS)
+    passed = sum(outcome.tally.passed for outcome in outcomes)
+    failed = sum(len(outcome.tally.failed) for outcome in outcomes)
+    skipped = sum(len(outcome.tally.skipped) for outcome in outcomes)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
