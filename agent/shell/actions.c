@@ -23,11 +23,10 @@ static uint8_t claim_prefix(const struct target *t, const struct ipmap_address *
 static void submit(struct agent *agent, uint32_t address, enum claims_operation operation)
 {
     struct monitor *m = &agent->plan->monitors[address];
-    int r = agent->ports->claim(agent->userdata, &(struct claims_request){.operation = operation,
-                                                                           .id = address,
-                                                                           .ifindex = m->ifindex,
-                                                                           .ip = m->map->ip,
-                                                                           .prefix = m->prefix});
+    int r = agent->ports->claim(
+        agent->userdata,
+        &(struct claims_request){
+            .operation = operation, .id = address, .ifindex = m->ifindex, .ip = m->map->ip, .prefix = m->prefix});
 
     if (r < 0) {
         m->unqueued_error = r;

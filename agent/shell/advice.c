@@ -20,7 +20,7 @@ static int read_setting(const char *nic, const char *name)
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
         return 0;
-    return atoi(text);
+    return (int)strtol(text, NULL, 10);
 }
 
 /* The kernel takes the greater of "all" and the NIC's own. */
@@ -61,10 +61,11 @@ static void advise_pair(const char *a, const char *b)
 {
     if (setting(a, "arp_ignore") == 0 || setting(b, "arp_ignore") == 0 || setting(a, "arp_announce") < 2 ||
         setting(b, "arp_announce") < 2)
-        log_format(world_now(), LOG_WARNING,
-                   "%s and %s are in one subnet: set net.ipv4.conf.all.arp_ignore=1 and arp_announce=2, or each answers "
-                   "ARP for the other's addresses",
-                   a, b);
+        log_format(
+            world_now(), LOG_WARNING,
+            "%s and %s are in one subnet: set net.ipv4.conf.all.arp_ignore=1 and arp_announce=2, or each answers "
+            "ARP for the other's addresses",
+            a, b);
     if (!setting(a, "ignore_routes_with_linkdown") || !setting(b, "ignore_routes_with_linkdown"))
         log_format(world_now(), LOG_WARNING,
                    "%s and %s are in one subnet: set net.ipv4.conf.all.ignore_routes_with_linkdown=1, or replies go on "

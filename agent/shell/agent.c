@@ -119,7 +119,8 @@ static void handle_stall(struct agent *agent, nsec_t late_ns)
         return;
     agent->header.stalls++;
     agent_say(agent, late_ns > NSEC_PER_SEC ? LOG_WARNING : LOG_INFO,
-              "this host stood still for %lld ms: rounds in that time do not count", (long long)(late_ns / NSEC_PER_MSEC));
+              "this host stood still for %lld ms: rounds in that time do not count",
+              (long long)(late_ns / NSEC_PER_MSEC));
 }
 
 void agent_turn(struct agent *agent, nsec_t now_ns)
@@ -210,7 +211,8 @@ void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct clai
     if (request->id == UINT32_MAX || address == UINT32_MAX) {
         agent->leaving -= request->id == UINT32_MAX;
         if (error < 0 && error != -EADDRNOTAVAIL && error != -ENODEV)
-            agent_say(agent, LOG_ERR, "cannot take %s off: %s", ip_address_format(&request->ip, text), strerror(-error));
+            agent_say(agent, LOG_ERR, "cannot take %s off: %s", ip_address_format(&request->ip, text),
+                      strerror(-error));
         return;
     }
     if (request->operation == CLAIMS_ADD)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The agent: everything between the core, which decides, and the ports, through which it acts. It knows no socket and no
- * clock, so that a test can drive it on virtual time. The daemon around it is daemon.c.
+ * The agent: everything between the core, which decides, and the ports, through which it acts. It knows no socket and
+ * no clock, so that a test can drive it on virtual time. The daemon around it is daemon.c.
  *
  * Use: agent_new, agent_load; then, for each thing that comes in, the agent_on_ function; agent_turn when
  * agent_deadline has come. After each of these, agent_flush.
@@ -44,9 +44,9 @@ void agent_on_address_changed(struct agent *agent, nsec_t now_ns, const struct l
 void agent_on_clock_step(struct agent *agent, nsec_t now_ns);
 
 /*
- * One command of the control socket, or of a test. `answer` is called once, now or after a later event, with one line of
- * JSON from malloc that the callee owns (NULL when memory ran out); never when the agent is freed before or agent_forget
- * was called for `cookie`.
+ * One command of the control socket, or of a test. `answer` is called once, now or after a later event, with one line
+ * of JSON from malloc that the callee owns (NULL when memory ran out); never when the agent is freed before or
+ * agent_forget was called for `cookie`.
  */
 typedef void (*agent_answer_fn)(void *cookie, char *answer);
 void agent_command(struct agent *agent, nsec_t now_ns, json_t *request, agent_answer_fn answer, void *cookie);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Commands: a request's words become numbers and a word to the core. A failover or failback is answered when it is done;
- * until then the answer is owed.
+ * Commands: a request's words become numbers and a word to the core. A failover or failback is answered when it is
+ * done; until then the answer is owed.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -51,7 +51,7 @@ static json_t *read_scope(const struct agent *agent, json_t *request, struct sco
     const char *nic = json_string_value(json_object_get(request, "nic"));
     char text[256];
 
-    ret->nic = UINT32_MAX;
+    *ret = (struct scope){.source = UINT32_MAX, .nic = UINT32_MAX};
     if (!source)
         return refuse("which source? Name one: SOURCE or SOURCE/NIC");
     if (plan_find_source(agent->plan, source, &ret->source) < 0) {
@@ -59,8 +59,8 @@ static json_t *read_scope(const struct agent *agent, json_t *request, struct sco
         return refuse(text);
     }
     if (nic && plan_find_nic(agent->plan, ret->source, nic, &ret->nic) < 0) {
-        snprintf(text, sizeof text, "source %.63s has no nic '%.63s'; `standinctl status %.63s` lists them", source, nic,
-                 source);
+        snprintf(text, sizeof text, "source %.63s has no nic '%.63s'; `standinctl status %.63s` lists them", source,
+                 nic, source);
         return refuse(text);
     }
     return NULL;
@@ -216,10 +216,11 @@ static bool failback_over(const struct agent *agent, struct owed *owed, const st
     if (back)
         snprintf(text, sizeof text, "released; %s answers for its own addresses again and is watched", name);
     else
-        snprintf(text, sizeof text,
-                 "released; %s does not answer: it is safe to connect it again. It is not taken over before it was seen "
-                 "alive once",
-                 name);
+        snprintf(
+            text, sizeof text,
+            "released; %s does not answer: it is safe to connect it again. It is not taken over before it was seen "
+            "alive once",
+            name);
     *ret_answer = agree(text);
     return true;
 }
@@ -361,7 +362,7 @@ static void do_report(struct agent *agent, json_t *request, agent_answer_fn answ
 void agent_command(struct agent *agent, nsec_t now_ns, json_t *request, agent_answer_fn answer, void *cookie)
 {
     const char *command = json_string_value(json_object_get(request, "command"));
-    struct scope scope;
+    struct scope scope = {0};
     json_t *refusal;
 
     agent->now_ns = now_ns;

@@ -35,13 +35,13 @@ struct daemon {
     bool reload_again;                                  /* a reload was asked for meanwhile */
     struct control_client *waiting[RELOAD_CLIENTS_MAX]; /* for its end */
     size_t n_waiting;
-    char *file_error;                                   /* of the last reload; NULL */
+    char *file_error; /* of the last reload; NULL */
     nsec_t started_ns;
-    nsec_t leaving_until_ns;                            /* SIGTERM came; 0: it did not */
-    nsec_t watchdog_ns;                                 /* how often systemd wants to hear of us; 0: not */
+    nsec_t leaving_until_ns; /* SIGTERM came; 0: it did not */
+    nsec_t watchdog_ns;      /* how often systemd wants to hear of us; 0: not */
     nsec_t watchdog_due_ns;
     nsec_t status_due_ns;
-    char status[160];                                   /* what systemd was last told */
+    char status[160]; /* what systemd was last told */
 };
 
 static nsec_t daemon_deadline(const struct daemon *d)
@@ -221,7 +221,8 @@ static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *us
             answer_waiting(d, json_pack("{s:b, s:s}", "ok", 0, "error", strerror(-r)));
     } else if (d->applying) {
         r = reload_apply(d, ipmap, r, &messages);
-        answer_waiting(d, load_answer(&messages, r, "the file is in effect", "the file is not loaded; the one before stays in effect"));
+        answer_waiting(d, load_answer(&messages, r, "the file is in effect",
+                                      "the file is not loaded; the one before stays in effect"));
     } else {
         ipmap_free(ipmap);
         answer_waiting(d, load_answer(&messages, r, "the file loads", "the file has errors"));
@@ -391,8 +392,8 @@ static int open_control(struct daemon *d)
                 d->options.control);
         return r;
     }
-    return r < 0 ? fail(r, d->options.control) : sd_event_add_io(d->event, NULL, control_server_fd(d->control), EPOLLIN,
-                                                                 on_control, d);
+    return r < 0 ? fail(r, d->options.control)
+                 : sd_event_add_io(d->event, NULL, control_server_fd(d->control), EPOLLIN, on_control, d);
 }
 
 /* Whether this host forwards IPv6; its advertisements must say so. */

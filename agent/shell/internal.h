@@ -37,60 +37,60 @@ enum proof {
 struct monitor {
     struct tracker tracker;
     const struct ipmap_address *map;
-    uint8_t kinds;            /* bits of the kinds that its rounds ask */
-    uint8_t unsent_kinds;     /* bits of those that could not be sent in the newest round */
+    uint8_t kinds;        /* bits of the kinds that its rounds ask */
+    uint8_t unsent_kinds; /* bits of those that could not be sent in the newest round */
     /* the claim */
-    int ifindex;              /* NIC it was put on */
-    uint8_t prefix;           /* as it was put on */
-    nsec_t claimed_ns;        /* when the kernel confirmed it; 0 */
-    int unqueued_error;       /* negative errno: the claim could not be queued; 0 */
+    int ifindex;        /* NIC it was put on */
+    uint8_t prefix;     /* as it was put on */
+    nsec_t claimed_ns;  /* when the kernel confirmed it; 0 */
+    int unqueued_error; /* negative errno: the claim could not be queued; 0 */
     /* its proof */
     enum proof proof;
     struct ip_address proof_by;
-    nsec_t proof_after_ns;    /* from claimed_ns to the proof */
-    unsigned proof_asks;      /* rounds of asking so far */
-    nsec_t proof_asked_ns;    /* the newest */
-    uint64_t proof_nonce;     /* of its token */
+    nsec_t proof_after_ns; /* from claimed_ns to the proof */
+    unsigned proof_asks;   /* rounds of asking so far */
+    nsec_t proof_asked_ns; /* the newest */
+    uint64_t proof_nonce;  /* of its token */
 };
 
 /* A witness or another neighbour that may be asked on a target NIC. */
 struct peer {
     struct ip_address ip;
-    struct mac_address mac;   /* unset: not known */
-    nsec_t asked_ns;          /* newest request; 0 */
-    nsec_t answered_ns;       /* newest reply; 0 */
-    uint64_t nonce;           /* of the newest request's token */
+    struct mac_address mac; /* unset: not known */
+    nsec_t asked_ns;        /* newest request; 0 */
+    nsec_t answered_ns;     /* newest reply; 0 */
+    uint64_t nonce;         /* of the newest request's token */
     uint32_t sequence;
 };
 
 /* A target NIC with one set of witnesses, beside what the core keeps of it (same number). */
 struct target {
     char name[LIMIT_NIC_NAME];
-    struct link_info link;    /* ifindex 0: not there */
-    const struct ipmap_source *witnesses; /* whose witness statement holds here */
+    struct link_info link;                      /* ifindex 0: not there */
+    const struct ipmap_source *witnesses;       /* whose witness statement holds here */
     struct link_address own[OWN_ADDRESSES_MAX]; /* own addresses on it, never claimed ones */
     size_t n_own;
     struct peer peers[LIMIT_WITNESSES]; /* witnesses in effect, configured or found */
     size_t n_peers;
-    bool recheck;             /* the core wants its carrier asked */
+    bool recheck; /* the core wants its carrier asked */
 };
 
 /* All that was made from one ipmap. A reload makes a new one and carries state over. */
 struct plan {
     struct ipmap *ipmap;
     struct core core;
-    struct monitor *monitors;       /* by address */
-    struct target *targets;         /* by core target */
+    struct monitor *monitors;                /* by address */
+    struct target *targets;                  /* by core target */
     const struct ipmap_source **source_maps; /* by core source */
     const struct ipmap_nic **nic_maps;       /* by core NIC */
-    enum core_state *told;          /* by core NIC: the state that was last said in the log */
+    enum core_state *told;                   /* by core NIC: the state that was last said in the log */
     enum core_reason *told_reason;
-    uint32_t *by_address;           /* hash table: address number + 1; 0: empty */
-    size_t by_address_size;         /* a power of two */
-    struct heap rounds;             /* by address: deadline of its tracker */
-    struct heap proofs;             /* by address: when to ask for proof again */
+    uint32_t *by_address;   /* hash table: address number + 1; 0: empty */
+    size_t by_address_size; /* a power of two */
+    struct heap rounds;     /* by address: deadline of its tracker */
+    struct heap proofs;     /* by address: when to ask for proof again */
     struct announcer *announcer;
-    void *memory[20];               /* what plan_free frees */
+    void *memory[20]; /* what plan_free frees */
     size_t n_memory;
 };
 
@@ -99,18 +99,18 @@ struct owed {
     struct owed *next;
     agent_answer_fn answer;
     void *cookie;
-    enum core_state begun;      /* CORE_CLAIMING: a failover; CORE_RELEASING: a failback */
-    uint32_t source;            /* core source */
-    uint32_t nic;               /* core NIC, or UINT32_MAX for all of the source */
-    uint64_t generation;        /* of the plan that the numbers belong to */
-    nsec_t until_ns;            /* answered with what there is then */
-    bool waiting_for_source;    /* failback: released; is the source seen to own its addresses? */
+    enum core_state begun;   /* CORE_CLAIMING: a failover; CORE_RELEASING: a failback */
+    uint32_t source;         /* core source */
+    uint32_t nic;            /* core NIC, or UINT32_MAX for all of the source */
+    uint64_t generation;     /* of the plan that the numbers belong to */
+    nsec_t until_ns;         /* answered with what there is then */
+    bool waiting_for_source; /* failback: released; is the source seen to own its addresses? */
 };
 
 struct agent {
     const struct agent_ports *ports;
     void *userdata;
-    uint64_t random;            /* state of the generator for tokens */
+    uint64_t random; /* state of the generator for tokens */
     uint64_t hash_seed;
     struct plan *plan;
     uint64_t generation;        /* plans so far */
@@ -118,13 +118,13 @@ struct agent {
     nsec_t next_deadline_ns;    /* as promised at the end of the last event */
     nsec_t witness_idle_ns;     /* when witnesses are asked next without a reason */
     struct owed *owed;
-    nsec_t now_ns;              /* of the event being handled */
-    uint32_t leaving;           /* releases under way of addresses that are no longer in the file */
-    uint32_t unclaimed;         /* claims that could not even be queued: monitors with unqueued_error */
-    bool links_changed;         /* targets have to be looked at again */
-    bool changed;               /* since the last flush something happened that owed answers may wait for */
-    bool watch_changed;         /* which addresses wait for traffic as their proof */
-    bool ipv6_router;           /* this host forwards IPv6: advertisements say so */
+    nsec_t now_ns;      /* of the event being handled */
+    uint32_t leaving;   /* releases under way of addresses that are no longer in the file */
+    uint32_t unclaimed; /* claims that could not even be queued: monitors with unqueued_error */
+    bool links_changed; /* targets have to be looked at again */
+    bool changed;       /* since the last flush something happened that owed answers may wait for */
+    bool watch_changed; /* which addresses wait for traffic as their proof */
+    bool ipv6_router;   /* this host forwards IPv6: advertisements say so */
 };
 
 /* agent.c */
@@ -168,8 +168,8 @@ void links_refresh(struct agent *agent, nsec_t now_ns);
 void links_recheck(struct agent *agent, nsec_t now_ns);
 
 /* actions.c: what the core asks for */
-void actions_handle(void *agent, const struct core_action *action);
-int actions_announce(void *agent, uint32_t address, unsigned copy);
+void actions_handle(void *userdata, const struct core_action *action);
+int actions_announce(void *userdata, uint32_t address, unsigned copy);
 
 /* tell.c: words for people */
 void tell_change(struct agent *agent, uint32_t nic, enum core_state was);

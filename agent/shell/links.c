@@ -36,12 +36,14 @@ static void say_link(struct agent *agent, const struct target *t, bool was_there
         agent_say(agent, LOG_INFO, "target NIC %s is there, %s carrier", t->name, fit ? "with" : "without");
     else if (was_fit != fit)
         agent_say(agent, fit ? LOG_INFO : LOG_WARNING, "target NIC %s %s", t->name,
-                  fit ? "has carrier" : t->link.up ? "has no carrier" : "is down");
+                  fit          ? "has carrier"
+                  : t->link.up ? "has no carrier"
+                               : "is down");
 }
 
 /*
- * What is held there cannot be announced meanwhile, and is announced anew when there is carrier again: the switch behind
- * it may have forgotten us.
+ * What is held there cannot be announced meanwhile, and is announced anew when there is carrier again: the switch
+ * behind it may have forgotten us.
  */
 static void reannounce(struct agent *agent, nsec_t now_ns, uint16_t number, bool fit)
 {

@@ -19,8 +19,8 @@ static void on_heard(void *userdata, struct arp_port *port, const struct arp_hea
     agent_on_heard(listener->world->agent, listener->world->clock.now_ns, arp_port_ifindex(port), heard);
 }
 
-static void on_traffic(void *userdata, struct arp_port *port, const struct ip_address *from, const struct ip_address *to,
-                       nsec_t received_ns)
+static void on_traffic(void *userdata, struct arp_port *port, const struct ip_address *from,
+                       const struct ip_address *to, nsec_t received_ns)
 {
     struct listener *listener = userdata;
 
@@ -62,7 +62,8 @@ static void listener_open(struct listener *listener, int ifindex)
     int r = arp_port_open(&listener->port, listener->name, ifindex, &callbacks, listener);
 
     if (r >= 0)
-        r = sd_event_add_io(world->event, &listener->source, arp_port_fd(listener->port), EPOLLIN, on_readable, listener);
+        r = sd_event_add_io(world->event, &listener->source, arp_port_fd(listener->port), EPOLLIN, on_readable,
+                            listener);
     if (r >= 0)
         return;
     listener_close(listener);

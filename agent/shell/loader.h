@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loader: reads the ipmap and checks it against this host, in a thread of its own where the loop runs, because a disk
- * may be slow and a file long while there are rounds to judge. The thread shares nothing with the loop but its result.
+ * The loader: reads the ipmap and checks it against this host, in a thread of its own where the loop runs, because a
+ * disk may be slow and a file long while there are rounds to judge. The thread shares nothing with the loop but its
+ * result.
  */
 #pragma once
 

@@ -2,8 +2,8 @@
 #include "agent/shell/log.h"
 
 #include <poll.h>
-#include <stdbool.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,8 +61,8 @@ static bool emit_line(int priority, const char *text)
     } else {
         clock_gettime(CLOCK_REALTIME, &wall);
         localtime_r(&wall.tv_sec, &parts);
-        length = snprintf(line, sizeof line, "%02d:%02d:%02d.%06ld %-7s %s\n", parts.tm_hour, parts.tm_min, parts.tm_sec,
-                          wall.tv_nsec / 1000, priority_names[priority], text);
+        length = snprintf(line, sizeof line, "%02d:%02d:%02d.%06ld %-7s %s\n", parts.tm_hour, parts.tm_min,
+                          parts.tm_sec, wall.tv_nsec / 1000, priority_names[priority], text);
     }
     if (length >= (int)sizeof line) {
         length = sizeof line - 1;
@@ -77,8 +77,8 @@ static void tell_omissions(void)
 
     if (log_state.cut == 0 && log_state.lost == 0)
         return;
-    snprintf(text, sizeof text, "%u lines were left out: %u in a burst, %u that nobody took", log_state.cut + log_state.lost,
-             log_state.cut, log_state.lost);
+    snprintf(text, sizeof text, "%u lines were left out: %u in a burst, %u that nobody took",
+             log_state.cut + log_state.lost, log_state.cut, log_state.lost);
     if (emit_line(LOG_WARNING, text))
         log_state.cut = log_state.lost = 0;
 }

@@ -9,17 +9,16 @@
 #define DEFAULT_FILE "/etc/standin/ipmap.conf"
 #define DEFAULT_STATE "/var/lib/standin"
 
-static const char usage[] =
-    "Usage: standind [OPTION]...\n"
-    "Watches source hosts and stands in for those that are lost, as the ipmap says.\n"
-    "\n"
-    "  -f, --file FILE          the ipmap (" DEFAULT_FILE ")\n"
-    "      --check              only check the file: exit status 0 when it loads\n"
-    "      --control PATH       control socket (" CONTROL_PATH ")\n"
-    "      --control-group NAME members of this group may use it, beside root\n"
-    "      --state DIR          folder for what outlives the process (" DEFAULT_STATE ")\n"
-    "  -v, --verbose            log every round missed and every state\n"
-    "      --version, --help\n";
+static const char usage[] = "Usage: standind [OPTION]...\n"
+                            "Watches source hosts and stands in for those that are lost, as the ipmap says.\n"
+                            "\n"
+                            "  -f, --file FILE          the ipmap (" DEFAULT_FILE ")\n"
+                            "      --check              only check the file: exit status 0 when it loads\n"
+                            "      --control PATH       control socket (" CONTROL_PATH ")\n"
+                            "      --control-group NAME members of this group may use it, beside root\n"
+                            "      --state DIR          folder for what outlives the process (" DEFAULT_STATE ")\n"
+                            "  -v, --verbose            log every round missed and every state\n"
+                            "      --version, --help\n";
 
 enum { OPTION_CHECK = 256, OPTION_CONTROL, OPTION_CONTROL_GROUP, OPTION_STATE, OPTION_VERSION, OPTION_HELP };
 

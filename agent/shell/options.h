@@ -14,7 +14,7 @@ struct options {
 };
 
 /*
- * Reads argv. Returns -1 when the daemon is to run, else the exit status: 0 after --help or --version, 2 where the usage
- * was wrong (said on stderr).
+ * Reads argv. Returns -1 when the daemon is to run, else the exit status: 0 after --help or --version, 2 where the
+ * usage was wrong (said on stderr).
  */
 int options_read(int argc, char **argv, struct options *ret);

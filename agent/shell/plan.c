@@ -7,6 +7,11 @@
 #include "agent/base/cleanup.h"
 #include "agent/shell/internal.h"
 
+/* The file's bits are the probes' numbers; config and probes do not know each other, so it is held here. */
+_Static_assert(IPMAP_PROBE_ARP == 1u << PROBE_ARP && IPMAP_PROBE_ND == 1u << PROBE_ND &&
+                   IPMAP_PROBE_ICMP == 1u << PROBE_ICMP,
+               "bits of enum ipmap_probe are numbers of enum probe_kind");
+
 static void *plan_alloc(struct plan *plan, size_t n, size_t size)
 {
     void *memory = calloc(n ? n : 1, size);
@@ -56,7 +61,7 @@ static int plan_target(struct plan *plan, const struct ipmap_source *source, con
         return -E2BIG;
     *ret = core->n_targets++;
     plan->targets[*ret].witnesses = source;
-    strcpy(plan->targets[*ret].name, name);
+    memcpy(plan->targets[*ret].name, name, strnlen(name, LIMIT_NIC_NAME - 1));
     core->targets[*ret].witness = source->witness_none ? CORE_WITNESS_NONE : CORE_WITNESS_MISSING;
     return 0;
 }

@@ -12,8 +12,8 @@
 
 struct agent_ports {
     /*
-     * Sends one request of its kind, at the latest on flush. 0 or negative errno. What only shows on flush comes back by
-     * agent_on_unsent.
+     * Sends one request of its kind, at the latest on flush. 0 or negative errno. What only shows on flush comes back
+     * by agent_on_unsent.
      */
     int (*probe)(void *userdata, const struct probe_request *request);
     void (*flush)(void *userdata);

@@ -78,8 +78,8 @@ uint64_t process_random(void)
 {
     uint64_t value = 0;
 
-    /* Never short for 8 bytes; blocks only in the first moments of a boot. */
-    if (getrandom(&value, sizeof value, 0) != sizeof value)
-        value = (uint64_t)(uintptr_t)&value;
+    /* Never short or refused for 8 bytes; waits only in the first moments of a boot. */
+    while (getrandom(&value, sizeof value, 0) != sizeof value)
+        ;
     return value;
 }

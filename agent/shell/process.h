@@ -8,8 +8,8 @@
 #define PROCESS_REALTIME_PRIORITY 30
 
 /*
- * SCHED_RR with a limit on CPU time without a wait (RLIMIT_RTTIME): beyond it we go back to the ordinary class instead of
- * holding up the machine. Returns a sentence for status, either way.
+ * SCHED_RR with a limit on CPU time without a wait (RLIMIT_RTTIME): beyond it we go back to the ordinary class instead
+ * of holding up the machine. Returns a sentence for status, either way.
  */
 const char *process_become_realtime(void);
 const char *process_lock_memory(void);

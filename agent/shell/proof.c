@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Proof of a takeover. From each claimed address neighbours are asked twice: by ARP/ND, which also corrects their entry
- * and whose answer reads "reached" (it is sent to the address in the request), and by ICMP echo, whose answer travels by
- * the neighbour's own entry and reads "confirmed". Any other IP packet to the address confirms as well; it is watched
- * for where the first question was not answered.
+ * and whose answer reads "reached" (it is sent to the address in the request), and by ICMP echo, whose answer travels
+ * by the neighbour's own entry and reads "confirmed". Any other IP packet to the address confirms as well; it is
+ * watched for where the first question was not answered.
  */
 #include <netinet/in.h>
 #include <string.h>
@@ -104,11 +104,12 @@ static void ask(struct agent *agent, nsec_t now_ns, uint32_t address)
     if (m->proof_asks == ASKS_UNTIL_TOLD) {
         char text[IP_ADDRESS_TEXT];
 
-        agent_say(agent, LOG_WARNING, "%s on %s is unconfirmed: %s", ip_address_format(&m->map->ip, text), t->name,
-                  n == 0 ? "no neighbour is known there to ask"
-                  : m->proof == PROOF_REACHED
-                      ? "neighbours answer by ARP, but nothing arrives by their own entries; do they refuse gratuitous ARP?"
-                      : "no neighbour answers; announcing goes on");
+        agent_say(
+            agent, LOG_WARNING, "%s on %s is unconfirmed: %s", ip_address_format(&m->map->ip, text), t->name,
+            n == 0 ? "no neighbour is known there to ask"
+            : m->proof == PROOF_REACHED
+                ? "neighbours answer by ARP, but nothing arrives by their own entries; do they refuse gratuitous ARP?"
+                : "no neighbour answers; announcing goes on");
     }
 }
 

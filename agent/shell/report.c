@@ -14,9 +14,9 @@ struct sheets {
     struct report_nic *nics;
     struct report_address *addresses;
     struct report_target *targets;
-    char (*reasons)[SENTENCE];      /* by NIC */
-    char (*witnesses)[SENTENCE];    /* by target */
-    char (*own)[IP_ADDRESS_TEXT];   /* by target */
+    char (*reasons)[SENTENCE];    /* by NIC */
+    char (*witnesses)[SENTENCE];  /* by target */
+    char (*own)[IP_ADDRESS_TEXT]; /* by target */
 };
 
 static nsec_t age_ns(nsec_t now_ns, nsec_t at_ns)
@@ -189,8 +189,8 @@ static void fill_nic(const struct agent *agent, nsec_t now_ns, uint32_t nic, str
 
 /* States from best to worst, for the one word on a source. */
 static const uint8_t badness[CORE_STATES] = {
-    [CORE_UP] = 0,       [CORE_UNSEEN] = 1,    [CORE_DISARMED] = 2,  [CORE_LATE] = 3,
-    [CORE_HOLDING] = 4,  [CORE_RELEASING] = 5, [CORE_CLAIMING] = 6,  [CORE_VERIFYING] = 7,
+    [CORE_UP] = 0,       [CORE_UNSEEN] = 1,    [CORE_DISARMED] = 2, [CORE_LATE] = 3,
+    [CORE_HOLDING] = 4,  [CORE_RELEASING] = 5, [CORE_CLAIMING] = 6, [CORE_VERIFYING] = 7,
     [CORE_AWAITING] = 8, [CORE_LOST] = 9,      [CORE_BLOCKED] = 10,
 };
 
@@ -320,5 +320,6 @@ void agent_summary(const struct agent *agent, char *text, size_t size)
         wrong += core->nics[i].state == CORE_BLOCKED || core->nics[i].state == CORE_AWAITING ||
                  core->nics[i].state == CORE_LOST;
     }
-    snprintf(text, size, "%u source NICs: %u up, %u held here, %u need a look", core ? core->n_nics : 0, up, held, wrong);
+    snprintf(text, size, "%u source NICs: %u up, %u held here, %u need a look", core ? core->n_nics : 0, up, held,
+             wrong);
 }

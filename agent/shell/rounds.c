@@ -54,13 +54,11 @@ static int send_kind(struct agent *agent, uint32_t address, const struct target 
     const struct monitor *m = &agent->plan->monitors[address];
     const struct core_address *a = &agent->plan->core.addresses[address];
     const struct ip_address *own = target_own_address(target, &m->map->ip);
-    struct probe_request request = {.kind = kind,
-                                    .ifindex = target->link.ifindex,
-                                    .to = m->map->ip,
-                                    .own = target->link.mac,
-                                    .token = *token};
+    struct probe_request request = {
+        .kind = kind, .ifindex = target->link.ifindex, .to = m->map->ip, .own = target->link.mac, .token = *token};
 
-    /* RFC 5227 section 2.1.1: a request without a sender is a probe for use, which would hinder the source in its own. */
+    /* RFC 5227 section 2.1.1: a request without a sender is a probe for use, which would hinder the source in its
+     * own. */
     if (is_link_kind(kind) && !own)
         return -EADDRNOTAVAIL;
     if (own)

@@ -9,7 +9,8 @@
 /* What the reasons mean. The address, MAC or errno that one is about follows. */
 static const char *const reason_texts[CORE_REASONS] = {
     [CORE_REASON_NONE] = "",
-    [CORE_REASON_NO_CARRIER] = "no target NIC has carrier: this host cannot see the source; check its cable or switch port",
+    [CORE_REASON_NO_CARRIER] =
+        "no target NIC has carrier: this host cannot see the source; check its cable or switch port",
     [CORE_REASON_WITNESS_SILENT] = "no witness answered since the first miss: this host may be the one that is cut off",
     [CORE_REASON_WITNESS_MISSING] =
         "there is no witness to ask: approve it, name one in the file, or say `witness none`",

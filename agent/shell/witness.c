@@ -167,6 +167,7 @@ void witness_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_rep
     if ((id & 31) >= t->n_peers || t->link.ifindex != reply->ifindex)
         return;
     p = &t->peers[id & 31];
-    if (ip_address_equal(&p->ip, &reply->from) && p->nonce == reply->token.nonce && p->sequence == reply->token.sequence)
+    if (ip_address_equal(&p->ip, &reply->from) && p->nonce == reply->token.nonce &&
+        p->sequence == reply->token.sequence)
         peer_answered(agent, now_ns, (uint16_t)(id >> 5), p, reply);
 }

@@ -54,8 +54,7 @@ void world_take_time(struct world *world)
     }
     offset_ns = before_ns - real_ns;
     since_ns = after_ns - world->clock.now_ns;
-    if (world->clock.now_ns != 0 &&
-        llabs(offset_ns - world->clock.to_monotonic_ns) > CLOCK_STEP_NS + since_ns / 10)
+    if (world->clock.now_ns != 0 && llabs(offset_ns - world->clock.to_monotonic_ns) > CLOCK_STEP_NS + since_ns / 10)
         agent_on_clock_step(world->agent, after_ns);
     world->clock = (struct probe_clock){.now_ns = after_ns, .to_monotonic_ns = offset_ns};
 }
@@ -306,9 +305,9 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-void world_on_timer(struct world *world, void (*fn)(void *userdata, nsec_t now_ns), void *userdata)
+void world_on_timer(struct world *world, void (*on_due)(void *userdata, nsec_t now_ns), void *userdata)
 {
-    world->timer_fn = fn;
+    world->timer_fn = on_due;
     world->timer_userdata = userdata;
 }
 

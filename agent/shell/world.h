@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The world as it is: the agent's ports over real sockets, netlink and packet capture, on an sd-event loop. Everything that
- * becomes readable is handed to the agent; one timer stands for all its deadlines.
+ * The world as it is: the agent's ports over real sockets, netlink and packet capture, on an sd-event loop. Everything
+ * that becomes readable is handed to the agent; one timer stands for all its deadlines.
  */
 #pragma once
 
@@ -24,7 +24,7 @@ int world_load(struct world *world, struct ipmap *ipmap, bool first);
 
 /*
  * Ends an event that the daemon handled itself: flushes the agent and sets the timer. `also_ns`: a deadline of the
- * daemon's own, NSEC_NEVER where it has none; on_timer is called when any has come.
+ * daemon's own, NSEC_NEVER where it has none; on_due is called when any has come.
  */
 void world_settle(struct world *world, nsec_t also_ns);
-void world_on_timer(struct world *world, void (*on_timer)(void *userdata, nsec_t now_ns), void *userdata);
+void world_on_timer(struct world *world, void (*on_due)(void *userdata, nsec_t now_ns), void *userdata);

@@ -10,7 +10,7 @@
 /* A target NIC by name, and the port that hears and sends there while it is up. */
 struct listener {
     char name[LIMIT_NIC_NAME];
-    struct arp_port *port;   /* NULL: not open */
+    struct arp_port *port; /* NULL: not open */
     sd_event_source *source;
     struct world *world;
 };
@@ -22,15 +22,15 @@ struct world {
     struct icmp_probe *icmp4, *icmp6;
     struct links *links;
     struct claims *claims;
-    struct probe_clock clock;   /* of the event at hand */
-    uint64_t dropped;           /* replies lost in sockets, as last counted */
-    nsec_t claims_due_ns;       /* requests wait for another turn; NSEC_NEVER: none do */
-    bool listeners_stale;       /* NICs changed */
+    struct probe_clock clock; /* of the event at hand */
+    uint64_t dropped;         /* replies lost in sockets, as last counted */
+    nsec_t claims_due_ns;     /* requests wait for another turn; NSEC_NEVER: none do */
+    bool listeners_stale;     /* NICs changed */
     sd_event_source *timer;
-    nsec_t timer_ns;            /* what it is set to */
+    nsec_t timer_ns; /* what it is set to */
     void (*timer_fn)(void *userdata, nsec_t now_ns);
     void *timer_userdata;
-    struct listener **nics;     /* one for each target NIC of the ipmap */
+    struct listener **nics; /* one for each target NIC of the ipmap */
     size_t n_nics;
 };
 
