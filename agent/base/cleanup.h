@@ -30,17 +30,17 @@ static inline void cleanup_close_file(FILE **file)
 #define CLEANUP_FILE CLEANUP(cleanup_close_file)
 
 /* Hands a pointer or fd over to someone else: the variable no longer owns it. */
-#define TAKE_POINTER(pointer)                                                                                          \
-    ({                                                                                                                 \
-        __typeof__(pointer) *_slot = &(pointer);                                                                       \
-        __typeof__(pointer) _taken = *_slot;                                                                           \
-        *_slot = NULL;                                                                                                 \
-        _taken;                                                                                                        \
+#define TAKE_POINTER(pointer)                    \
+    ({                                           \
+        __typeof__(pointer) *_slot = &(pointer); \
+        __typeof__(pointer) _taken = *_slot;     \
+        *_slot = NULL;                           \
+        _taken;                                  \
     })
-#define TAKE_FD(fd)                                                                                                    \
-    ({                                                                                                                 \
-        int *_slot = &(fd);                                                                                            \
-        int _taken = *_slot;                                                                                           \
-        *_slot = -EBADF;                                                                                               \
-        _taken;                                                                                                        \
+#define TAKE_FD(fd)          \
+    ({                       \
+        int *_slot = &(fd);  \
+        int _taken = *_slot; \
+        *_slot = -EBADF;     \
+        _taken;              \
     })

@@ -100,7 +100,7 @@ void address_carry(struct core *core, uint32_t address, const struct core_addres
 
     contribute(core, a, -1);
     a->seen = old->seen;
-    a->armed = a->armed || old->armed;
+    a->armed = old->armed || (a->armed && !old->seen); /* seen and not armed: it was given back */
     a->mac = old->mac;
     a->life = old->life == CORE_LIFE_UP && a->monitored ? CORE_LIFE_UP : CORE_LIFE_UNKNOWN;
     if (old->held_on != CORE_NO_TARGET && targets[old->held_on] != CORE_NO_TARGET) {

@@ -19,8 +19,9 @@
  *                        +-- answer -- DISARMED <-- RELEASING <-- HOLDING <-- CLAIMING --> BLOCKED (kernel refused all)
  *                                        all off      failback      one on
  *
- * watch.c takes answers, misses, link events and stalls; verify.c gathers the evidence and judges it; claim.c puts on and
- * takes off; command.c is the operator; address.c counts what the addresses of a NIC add up to. A NIC that holds something returns to HOLDING where others return to UP.
+ * watch.c takes answers, misses, link events and stalls; verify.c gathers the evidence and judges it; claim.c puts on
+ * and takes off; command.c is the operator; address.c counts what the addresses of a NIC add up to. A NIC that holds
+ * something returns to HOLDING where others return to UP.
  */
 #include <assert.h>
 

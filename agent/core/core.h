@@ -4,8 +4,8 @@
  * no allocation, no log. The state machine is drawn at the head of core.c.
  *
  * Everything is numbered: sources, source NICs, addresses and target NICs are indexes into arrays that the caller
- * allocates and whose first part ("set by the caller") it fills before core_init. The addresses of a source NIC, and the
- * NICs of a source, stand together. The shell and the simulator drive the same functions.
+ * allocates and whose first part ("set by the caller") it fills before core_init. The addresses of a source NIC, and
+ * the NICs of a source, stand together. The shell and the simulator drive the same functions.
  */
 #pragma once
 
@@ -214,15 +214,16 @@ struct core {
 };
 
 /*
- * Begins with every NIC unseen. The arrays and counts of *core, `act`, `userdata` and the memory of `timers` are set by the
- * caller; every "kept by the core" part is zero, except where state is carried over a reload: see core_carry.
+ * Begins with every NIC unseen. The arrays and counts of *core, `act`, `userdata` and the memory of `timers` are set by
+ * the caller; every "kept by the core" part is zero, except where state is carried over a reload: see core_carry.
  */
 void core_init(struct core *core, nsec_t now_ns);
 
 /*
- * Carries what is known of NIC `from_nic` of `from` over to `to_nic` of `to`, whose addresses stand for those of the old
- * NIC as `pairs` tells: pairs[i] is the old index of the new NIC's i-th address, or UINT32_MAX. Target numbers are
- * mapped by `targets` (old to new; CORE_NO_TARGET where gone). Called after core_init of `to`.
+ * Carries what is known of NIC `from_nic` of `from` over to `to_nic` of `to`, whose addresses stand for those of the
+ * old NIC as `pairs` tells: pairs[i] is the old index of the new NIC's i-th address, or UINT32_MAX. Target numbers are
+ * mapped by `targets` (old to new; CORE_NO_TARGET where gone: what is held there is not ours to keep, and the caller
+ * releases it). Called after core_init of `to`, before its first event.
  */
 void core_carry(struct core *to, uint32_t to_nic, const struct core *from, uint32_t from_nic, const uint32_t *pairs,
                 const uint16_t *targets);
@@ -260,9 +261,9 @@ struct core_refusal {
 };
 
 /*
- * Commands on one source NIC. 0: done or under way (watch the NIC's state); else
- * -EBUSY: it is alive, -ENETDOWN: no target NIC is fit (*ret_refusal tells which address and MAC); -EALREADY: nothing to
- * do; -EINVAL: not in a state for it; -EINPROGRESS: another command is under way.
+ * Commands on one source NIC. 0: done or under way (watch the NIC's state). -EBUSY: it is alive, -ENETDOWN: no target
+ * NIC is fit (*ret_refusal tells which address and MAC); -EALREADY: nothing to do; -EINVAL: not in a state for it;
+ * -EINPROGRESS: another command is under way.
  */
 int core_failover(struct core *core, nsec_t now_ns, uint32_t nic, bool force, struct core_refusal *ret_refusal);
 int core_failback(struct core *core, nsec_t now_ns, uint32_t nic);

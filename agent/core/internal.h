@@ -44,7 +44,7 @@ enum core_policy nic_policy(const struct core *core, const struct core_nic *n);
 void verify_gather(struct core *core, nsec_t now_ns, uint32_t nic);
 /* Asks the witnesses of the NIC's targets that have not answered yet, at most once a spacing. */
 void verify_ask_witnesses(struct core *core, nsec_t now_ns, uint32_t nic);
-/* Broadcasts for every address of the NIC; `intent`: in the probe form, which other targets take for "I am about to". */
+/* Broadcasts for every address of the NIC; `intent`: in the probe form, by which other targets know what follows. */
 void verify_ask(struct core *core, nsec_t now_ns, uint32_t nic, bool intent);
 void verify_begin(struct core *core, nsec_t now_ns, uint32_t nic);
 void verify_begin_for_operator(struct core *core, nsec_t now_ns, uint32_t nic, bool approved);

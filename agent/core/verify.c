@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Verify: a lost NIC is taken over only when, since the first missed round, a witness answered on the NIC to be claimed,
- * and broadcast ARP/NS for the address stayed unanswered. The last rounds and the intent are such broadcasts, so that verify
- * costs no time where ARP or ND is probed and a source has two misses or more.
+ * Verify: a lost NIC is taken over only when, since the first missed round, a witness answered on the NIC to be
+ * claimed, and broadcast ARP/NS for the address stayed unanswered. The last rounds and the intent are such broadcasts,
+ * so that verify costs no time where ARP or ND is probed and a source has two misses or more.
  *
  * Several targets with the same ipmap: in the last round before the verdict a target broadcasts its intent in the probe
  * form of RFC 5227 section 1.1. Whoever hears another's intent before having sent one gives way; where both were sent,
@@ -27,6 +27,7 @@ void verify_gather(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
 
+    n->suspected = true;
     n->evidence_ns = now_ns;
     n->asks = 0;
     n->intended = false;
@@ -44,6 +45,19 @@ void verify_gather(struct core *core, nsec_t now_ns, uint32_t nic)
     nic_set_timer(core, nic);
 }
 
+/* Unless it is unfit, has answered, or was just asked. */
+static void ask_witnesses_of(struct core *core, nsec_t now_ns, uint32_t address, uint16_t target)
+{
+    const struct core_nic *n = &core->nics[core->addresses[address].nic];
+    struct core_target *t = target == CORE_NO_TARGET ? NULL : &core->targets[target];
+
+    if (!t || !t->fit || t->witness != CORE_WITNESS_EXPECTED || t->witness_asked_ns >= n->evidence_ns ||
+        t->witness_sought_ns == now_ns)
+        return;
+    t->witness_sought_ns = now_ns;
+    emit_for_address(core, CORE_ASK_WITNESSES, address, target);
+}
+
 void verify_ask_witnesses(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
@@ -51,15 +65,10 @@ void verify_ask_witnesses(struct core *core, nsec_t now_ns, uint32_t nic)
     if (n->witness_ask_ns && now_ns - n->witness_ask_ns < spacing_ns(core, n))
         return;
     n->witness_ask_ns = now_ns;
-    for (uint32_t i = 0; i < n->n_addresses; i++) {
-        uint16_t target = fit_target(core, &core->addresses[n->first_address + i]);
-        struct core_target *t = target == CORE_NO_TARGET ? NULL : &core->targets[target];
-
-        if (!t || t->witness != CORE_WITNESS_EXPECTED || t->witness_asked_ns >= n->evidence_ns ||
-            t->witness_sought_ns == now_ns)
-            continue;
-        t->witness_sought_ns = now_ns;
-        emit_for_address(core, CORE_ASK_WITNESSES, n->first_address + i, target);
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++) {
+        /* Of the fallback NIC too: it may be wanted at once where the kernel refuses the first choice. */
+        ask_witnesses_of(core, now_ns, i, core->addresses[i].target[0]);
+        ask_witnesses_of(core, now_ns, i, core->addresses[i].target[1]);
     }
 }
 
@@ -70,15 +79,13 @@ void verify_ask(struct core *core, nsec_t now_ns, uint32_t nic, bool intent)
     n->asks++;
     n->last_ask_ns = now_ns;
     n->intended = n->intended || intent;
-    for (uint32_t i = 0; i < n->n_addresses; i++) {
-        const struct core_address *a = &core->addresses[n->first_address + i];
-        uint16_t target = fit_target(core, a);
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++) {
+        const struct core_address *a = &core->addresses[i];
+        struct core_action ask = {.type = CORE_ASK, .nic = nic, .address = i, .target = fit_target(core, a)};
 
-        if (target != CORE_NO_TARGET && a->claim != CORE_CLAIM_HELD)
-            emit(
-                core,
-                &(struct core_action){
-                    .type = CORE_ASK, .nic = nic, .address = n->first_address + i, .target = target, .intent = intent});
+        ask.intent = intent;
+        if (ask.target != CORE_NO_TARGET && a->claim != CORE_CLAIM_HELD)
+            emit(core, &ask);
     }
 }
 
@@ -103,10 +110,19 @@ static bool asked_enough(const struct core *core, nsec_t now_ns, const struct co
     return !asks_missing(core, n) && (n->asks == 0 || now_ns - n->last_ask_ns >= spacing_ns(core, n));
 }
 
-/* Whether somebody was heard to speak for it since the first miss, or it is not even in doubt (`trigger any`). */
+/*
+ * Whether somebody was heard to speak for it since the first miss, or it is not even in doubt (`trigger any`). What is
+ * heard in the turn that judged the miss came in after the missed round left.
+ */
 static bool in_use(const struct core_nic *n, const struct core_address *a)
 {
-    return a->life == CORE_LIFE_UP || a->heard_ns > n->evidence_ns;
+    return a->life == CORE_LIFE_UP || (a->heard_ns != NSEC_UNSET && a->heard_ns >= n->evidence_ns);
+}
+
+/* A person's word, whether failover or approve, stands in for a witness that is not there. */
+static bool is_ordered(const struct core_nic *n)
+{
+    return n->by_operator || (n->state == CORE_CLAIMING && n->reason == CORE_REASON_OPERATOR);
 }
 
 enum core_reason verify_address(const struct core *core, const struct core_address *a, uint16_t target)
@@ -121,8 +137,7 @@ enum core_reason verify_address(const struct core *core, const struct core_addre
     case CORE_WITNESS_NONE:
         break;
     case CORE_WITNESS_MISSING:
-        /* A person's word, whether failover or approve, stands in for it. */
-        if (!n->by_operator)
+        if (!is_ordered(n))
             return CORE_REASON_WITNESS_MISSING;
         break;
     case CORE_WITNESS_EXPECTED:
@@ -190,7 +205,7 @@ nsec_t approval_until(const struct core *core, nsec_t now_ns, const struct core_
 {
     const struct core_source *s = &core->sources[n->source];
 
-    return s->paused || s->approval_timeout_ns == NSEC_NEVER ? NSEC_NEVER : now_ns + s->approval_timeout_ns;
+    return s->approval_timeout_ns == NSEC_NEVER ? NSEC_NEVER : now_ns + s->approval_timeout_ns;
 }
 
 /* Free, but not ours to claim by ourselves. What is held already stays held, without the rest. */
@@ -267,6 +282,9 @@ static void verify_enter(struct core *core, nsec_t now_ns, uint32_t nic)
 void verify_begin(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     core->nics[nic].by_operator = core->nics[nic].approved = false;
+    /* Its loss counts only since just now, because it was armed meanwhile. */
+    if (!core->nics[nic].suspected)
+        verify_gather(core, now_ns, nic);
     verify_enter(core, now_ns, nic);
 }
 
@@ -276,7 +294,6 @@ void verify_begin_for_operator(struct core *core, nsec_t now_ns, uint32_t nic, b
 
     n->by_operator = true;
     n->approved = approved;
-    n->suspected = true;
     verify_gather(core, now_ns, nic);
     verify_enter(core, now_ns, nic);
 }
@@ -322,10 +339,11 @@ void core_on_witness(struct core *core, nsec_t now_ns, uint16_t target, nsec_t a
     }
 }
 
-/* Whether a claim may follow by itself. A partly held NIC does not give way: the other will hear that it is taken. */
-static bool may_yield(enum core_state state)
+/* Whether a claim may follow by itself. A NIC that is held in part does not give way. */
+static bool may_yield(const struct core_nic *n)
 {
-    return state == CORE_UNSEEN || state == CORE_LATE || state == CORE_VERIFYING || state == CORE_BLOCKED;
+    return n->suspected && !n->by_operator && n->n_held == 0 &&
+           (n->state == CORE_UNSEEN || n->state == CORE_LATE || n->state == CORE_VERIFYING || n->state == CORE_BLOCKED);
 }
 
 void core_on_rival(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
@@ -339,7 +357,7 @@ void core_on_rival(struct core *core, nsec_t now_ns, uint32_t address, const str
         core_on_heard(core, now_ns, address, mac);
         return;
     }
-    if (!n->suspected || n->by_operator || target == CORE_NO_TARGET || !may_yield(n->state))
+    if (target == CORE_NO_TARGET || !may_yield(n))
         return;
     if (n->intended && mac_address_compare(&core->targets[target].mac, mac) < 0)
         return;

@@ -124,8 +124,8 @@ static void nic_review_suspicion(struct core *core, nsec_t now_ns, uint32_t nic,
         verify_gather(core, now_ns, nic);
 }
 
-/* Whether a verdict in this state would be followed by a claim. A NIC that was blocked declares that only once a witness
- * has answered: see verify_on_time. */
+/* Whether a verdict in this state would be followed by a claim. A NIC that was blocked declares that only once a
+ * witness has answered: see verify_on_time. */
 static bool may_declare(enum core_state state)
 {
     return state == CORE_LATE || state == CORE_UNSEEN || state == CORE_HOLDING;
@@ -246,10 +246,8 @@ void core_on_miss(struct core *core, nsec_t now_ns, uint32_t address, uint32_t m
     address_missed(core, address, misses);
     if (n->state == CORE_UP)
         nic_enter(core, now_ns, a->nic, nic_idle_state(n), CORE_REASON_NONE);
-    if (!n->suspected && may_suspect(n) && nic_is_in_doubt(n)) {
-        n->suspected = true;
+    if (!n->suspected && may_suspect(n) && nic_is_in_doubt(n))
         verify_gather(core, now_ns, a->nic);
-    }
     /* Again while misses go on: an answer must be younger than the first miss, and one may get lost. */
     if (n->suspected)
         verify_ask_witnesses(core, now_ns, a->nic);

@@ -144,7 +144,7 @@ static json_t *list_held(const struct agent *agent, const struct scope *scope, u
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s held on %s, %s", used ? "\n" : "",
                                  ip_address_format(&m->map->ip, ip), plan->targets[a->held_on].name, proof_text(m));
         if (m->proof != PROOF_NONE)
-            used += (size_t)snprintf(text + used, sizeof text - used, " by %s in %.1f ms",
+            used += (size_t)snprintf(text + used, sizeof text - used, " by %s in %.2f ms",
                                      ip_address_format(&m->proof_by, by), (double)m->proof_after_ns / NSEC_PER_MSEC);
     }
     if (n > max)

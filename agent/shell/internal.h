@@ -173,6 +173,8 @@ int actions_announce(void *userdata, uint32_t address, unsigned copy);
 
 /* tell.c: words for people */
 void tell_change(struct agent *agent, uint32_t nic, enum core_state was);
+/* The source answers again for an address that we hold. */
+void tell_return(struct agent *agent, uint32_t address);
 /* Once all of a NIC is confirmed. */
 void tell_proof(struct agent *agent, uint32_t address);
 /* A sentence on why the NIC is as it is, and what to do; "" where there is nothing to say. */

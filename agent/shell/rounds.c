@@ -214,6 +214,17 @@ static void learn_mac(struct agent *agent, uint32_t address)
         rounds_ask(agent, address, path, false);
 }
 
+/* The source speaks for an address that we hold: it is back. */
+static void on_source_seen(struct agent *agent, uint32_t address)
+{
+    struct core *core = &agent->plan->core;
+    const struct core_address *a = &core->addresses[address];
+
+    if (a->source_seen_ns == NSEC_UNSET || agent->now_ns - a->source_seen_ns > SOURCE_SEEN_FRESH_NS)
+        tell_return(agent, address);
+    core_on_source_seen(core, agent->now_ns, address);
+}
+
 static void on_address_reply(struct agent *agent, uint32_t address, const struct probe_reply *reply)
 {
     struct core *core = &agent->plan->core;
@@ -224,7 +235,7 @@ static void on_address_reply(struct agent *agent, uint32_t address, const struct
         return;
     if (a->held_on != CORE_NO_TARGET) {
         if (mac && mac_address_equal(mac, &a->mac))
-            core_on_source_seen(core, agent->now_ns, address);
+            on_source_seen(agent, address);
         return;
     }
     if (!a->monitored) {
@@ -288,7 +299,7 @@ void agent_on_heard(struct agent *agent, nsec_t now_ns, int ifindex, const struc
         if (core->addresses[speaker].held_on == CORE_NO_TARGET)
             core_on_heard(core, now_ns, speaker, &heard->sender_mac);
         else if (mac_address_equal(&heard->sender_mac, &core->addresses[speaker].mac))
-            core_on_source_seen(core, now_ns, speaker);
+            on_source_seen(agent, speaker);
         return;
     }
     if (asked == UINT32_MAX)

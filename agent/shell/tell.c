@@ -107,21 +107,23 @@ static int priority_of(enum core_state state, enum core_reason reason)
     return LOG_NOTICE;
 }
 
-static nsec_t oldest_answer_ns(const struct agent *agent, uint32_t nic)
+/* The newest answer of any address that is lost now. */
+static nsec_t last_answer_ns(const struct agent *agent, uint32_t nic)
 {
-    const struct core_nic *n = &agent->plan->core.nics[nic];
+    const struct plan *plan = agent->plan;
+    const struct core_nic *n = &plan->core.nics[nic];
     nsec_t newest_ns = NSEC_UNSET;
 
-    for (uint32_t i = 0; i < n->n_addresses; i++)
-        if (agent->plan->monitors[n->first_address + i].tracker.last_answer_ns > newest_ns)
-            newest_ns = agent->plan->monitors[n->first_address + i].tracker.last_answer_ns;
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
+        if (plan->core.addresses[i].life == CORE_LIFE_LOST && plan->monitors[i].tracker.last_answer_ns > newest_ns)
+            newest_ns = plan->monitors[i].tracker.last_answer_ns;
     return newest_ns;
 }
 
 static void say_verdict(struct agent *agent, uint32_t nic)
 {
     const struct core_nic *n = &agent->plan->core.nics[nic];
-    nsec_t last_ns = oldest_answer_ns(agent, nic);
+    nsec_t last_ns = last_answer_ns(agent, nic);
     char name[2 * LIMIT_NAME + 2];
 
     name_nic(agent, nic, name, sizeof name);
@@ -173,7 +175,18 @@ void tell_proof(struct agent *agent, uint32_t address)
                      plan->monitors[n->first_address + i].proof == PROOF_CONFIRMED;
     name_nic(agent, plan->core.addresses[address].nic, name, sizeof name);
     agent_say(agent, confirmed == n->n_held ? LOG_NOTICE : LOG_DEBUG,
-              "%s: %s on %s confirmed by %s in %.1f ms (%u of %u addresses)", name, ip_address_format(&m->map->ip, ip),
+              "%s: %s on %s confirmed by %s in %.2f ms (%u of %u addresses)", name, ip_address_format(&m->map->ip, ip),
               plan->targets[plan->core.addresses[address].held_on].name, ip_address_format(&m->proof_by, by),
               (double)m->proof_after_ns / NSEC_PER_MSEC, confirmed, n->n_held);
+}
+
+void tell_return(struct agent *agent, uint32_t address)
+{
+    const struct plan *plan = agent->plan;
+    const struct core_address *a = &plan->core.addresses[address];
+    char ip[IP_ADDRESS_TEXT], mac[MAC_ADDRESS_TEXT], name[2 * LIMIT_NAME + 2];
+
+    name_nic(agent, a->nic, name, sizeof name);
+    agent_say(agent, LOG_ALERT, "%s: the source is back: %s is at %s too; `standinctl failback %s` gives it back", name,
+              ip_address_format(&plan->monitors[address].map->ip, ip), mac_address_format(&a->mac, mac), name);
 }

@@ -41,14 +41,14 @@ class Approval(Story):
 
     def test_nobody_decides_and_the_default_is_deny(self) -> None:
         """When the time is over, the file's default answers: here, no."""
-        agent = self.awaiting(ipmap(source="takeover manual; approval-timeout 500ms; approval-default deny"))
+        agent = self.awaiting(ipmap(source="takeover manual; approval-timeout 1s; approval-default deny"))
         self.assertIsNotNone(agent.nic("web1/eth0")["approval_left_ns"])
         agent.wait_state("web1/eth0", "lost")
         self.assert_never_held(V4)
 
     def test_nobody_decides_and_the_default_is_approve(self) -> None:
         """Here, yes."""
-        agent = self.awaiting(ipmap(source="takeover manual; approval-timeout 500ms; approval-default approve"))
+        agent = self.awaiting(ipmap(source="takeover manual; approval-timeout 1s; approval-default approve"))
         agent.wait_state("web1/eth0", "holding")
 
     def test_the_source_comes_back_meanwhile(self) -> None:

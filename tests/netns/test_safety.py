@@ -33,6 +33,20 @@ class CutOff(Story):
         """The same where the kernel's link events come after the misses."""
         self.lose_carrier(lagging=True)
 
+    def test_the_switch_is_slower_than_the_cable(self) -> None:
+        """The cable is plugged in again, but the switch port forwards only a while later: that is no lost source."""
+        agent = self.watching(ipmap(top="witness none"))
+        nic = self.target.nic("eth0")
+        nic.unplug()
+        agent.wait_for(lambda r: not r["targets"][0]["carrier"], what="the lost carrier is shown")
+        nic.drop_outgoing()
+        nic.drop_incoming()
+        nic.plug()
+        self.assert_never_held(V4)
+        nic.heal()
+        agent.wait_state("web1/eth0", "up")
+        self.assert_never_held(V4, seconds=0.5)
+
     def test_our_own_nic_is_taken_down(self) -> None:
         """An administrator who takes the target NIC down takes over nothing."""
         agent = self.watching(ipmap(top="witness none"))

@@ -127,9 +127,15 @@ class Nics(Story):
         self.assert_never_held(V4)
         self.assertNotEqual(agent.nic("web1/eth0")["state"], "up")
 
+    def second_nic(self) -> None:
+        """A second NIC of the target on the same LAN, set up as the agent asks for it."""
+        for key, value in (("arp_ignore", 1), ("arp_announce", 2), ("ignore_routes_with_linkdown", 1)):
+            self.target.sysctl(f"net.ipv4.conf.all.{key}", value)
+        self.target.nic("eth1", "192.0.2.21/24")
+
     def test_the_fallback_nic(self) -> None:
         """Where the first target NIC has no carrier, the address goes to the NIC after `or`."""
-        self.target.nic("eth1", "192.0.2.21/24")
+        self.second_nic()
         agent = self.watching(ipmap(f"{V4}/24 dev eth0 or eth1"))
         self.target.nic("eth0").unplug()
         agent.wait_for(lambda r: not r["targets"][0]["carrier"], what="eth0 is seen without carrier")
@@ -143,7 +149,7 @@ class Nics(Story):
 
     def test_a_held_address_moves_to_the_fallback_nic(self) -> None:
         """When the NIC that holds an address loses its carrier, the address moves on."""
-        self.target.nic("eth1", "192.0.2.21/24")
+        self.second_nic()
         agent = self.holding(ipmap(f"{V4}/24 dev eth0 or eth1"))
         self.target.nic("eth0").unplug()
         agent.wait_for(lambda r: agent.address(V4, r)["held_on"] == "eth1", what="held on eth1")

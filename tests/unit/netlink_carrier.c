@@ -152,6 +152,7 @@ static void test_a_renamed_nic_is_not_mistaken_for_another(void **state)
     int ifindex = index_of("tap0");
     CLEANUP_CLOSE int second = open_tap("tap1");
 
+    assert_true(second >= 0);
     run("ip link set tap1 up");
     read_all(world);
     set_carrier(world->tap, 0);

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Random events at random cores. After each event the core's bookkeeping is counted again, and each claim is judged
+ * against a model that saw the same events. At the end of each world all is healed: then what answers must be up, and
+ * what is lost must be held. SEED in the environment repeats a run.
+ */
+#include <stdlib.h>
+#include <time.h>
+
+#include "tests/unit/core_fixture.h"
+
+#define STEPS 2000000
+#define STEPS_PER_WORLD 600
+
+/* What the events themselves say of an address. */
+struct fact {
+    uint32_t row;       /* misses since it last answered, or since evidence was voided */
+    bool up;            /* its newest round was answered */
+    nsec_t answered_ns; /* when it last answered; 0 */
+    uint32_t asks;      /* broadcasts for it since the last answer, void or order */
+};
+
+struct chaos {
+    struct world w; /* first: the fixture hands out only this */
+    struct fact facts[32];
+    bool dead[8];   /* NICs whose rounds are mostly missed just now */
+    bool in_result; /* the kernel's answer is being handled: a claim now is a second try on the fallback NIC */
+};
+
+static uint32_t below(uint32_t limit)
+{
+    return (uint32_t)random() % limit;
+}
+
+static bool once_in(uint32_t times)
+{
+    return below(times) == 0;
+}
+
+static void evidence_begins_anew(struct chaos *c, uint32_t nic)
+{
+    const struct core_nic *n = &c->w.nics[nic];
+
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
+        c->facts[i].row = c->facts[i].asks = 0;
+}
+
+/* What answered while it was still being released is not what counts. */
+static void given_back(struct chaos *c, uint32_t nic)
+{
+    const struct core_nic *n = &c->w.nics[nic];
+
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
+        c->facts[i] = (struct fact){0};
+}
+
+/* A claim by the core itself, because the NIC is lost. */
+static void judge_verdict(const struct chaos *c, const struct core_action *action)
+{
+    const struct world *w = &c->w;
+    const struct core_nic *n = &w->nics[action->nic];
+    const struct core_source *s = &w->sources[n->source];
+    const struct core_target *t = &w->targets[action->target];
+    uint32_t lost = 0, watched = 0;
+    nsec_t answered_ns = 0;
+
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++) {
+        const struct core_address *a = &w->addresses[i];
+
+        if (!counts_for_trigger(w, a))
+            continue;
+        watched++;
+        lost += c->facts[i].row >= s->misses;
+        answered_ns = c->facts[i].answered_ns > answered_ns ? c->facts[i].answered_ns : answered_ns;
+    }
+    assert_true(n->armed && !s->paused);
+    assert_int_equal(core_source_is_lost(&w->core, n->source) ? s->on_host : s->on_nic, CORE_POLICY_AUTOMATIC);
+    assert_true(n->trigger_any ? lost > 0 : lost == watched);
+    assert_true(c->facts[action->address].asks >= (n->asked_apart ? s->verify_asks : 1));
+    assert_int_not_equal(t->witness, CORE_WITNESS_MISSING);
+    assert_true(n->trigger_any || t->witness != CORE_WITNESS_EXPECTED || t->witness_asked_ns >= answered_ns);
+}
+
+static void judge_claim(const struct chaos *c, const struct core_action *action)
+{
+    const struct world *w = &c->w;
+    const struct core_nic *n = &w->nics[action->nic];
+    const struct core_address *a = &w->addresses[action->address];
+    const struct core_target *t = &w->targets[action->target];
+
+    assert_int_equal(n->state, CORE_CLAIMING);
+    assert_int_equal(a->claim, CORE_CLAIM_CLAIMING);
+    assert_true(action->target == a->target[0] || action->target == a->target[1]);
+    if (n->reason == CORE_REASON_FORCED)
+        return;
+    assert_true(a->heard_ns < n->evidence_ns);
+    assert_false(c->facts[action->address].up);
+    assert_true(t->witness != CORE_WITNESS_EXPECTED || t->witness_asked_ns >= n->evidence_ns);
+    if (c->in_result)
+        return;
+    if (n->reason == CORE_REASON_OPERATOR)
+        assert_true(c->facts[action->address].asks >= w->sources[n->source].verify_asks);
+    else
+        judge_verdict(c, action);
+}
+
+static void on_action(struct world *w, const struct core_action *action)
+{
+    struct chaos *c = (struct chaos *)w;
+
+    switch (action->type) {
+    case CORE_ASK:
+        assert_true(w->targets[action->target].fit);
+        assert_true(w->addresses[action->address].claim != CORE_CLAIM_HELD);
+        c->facts[action->address].asks++;
+        break;
+    case CORE_CLAIM:
+        judge_claim(c, action);
+        break;
+    case CORE_RESTART:
+        evidence_begins_anew(c, action->nic);
+        break;
+    case CORE_ANNOUNCE:
+        assert_int_equal(w->addresses[action->address].claim, CORE_CLAIM_HELD);
+        break;
+    case CORE_CHANGED:
+        if (w->nics[action->nic].state == CORE_VERIFYING && w->nics[action->nic].by_operator)
+            evidence_begins_anew(c, action->nic);
+        if (action->was == CORE_RELEASING)
+            given_back(c, action->nic);
+        break;
+    case CORE_ASK_WITNESSES:
+    case CORE_ASK_CARRIER:
+    case CORE_RELEASE:
+    case CORE_ANNOUNCE_SOURCE:
+        break;
+    }
+}
+
+static void build(struct chaos *c)
+{
+    struct world *w = &c->w;
+    uint16_t n_targets = (uint16_t)(1 + below(4));
+
+    *c = (struct chaos){0};
+    world_begin(w);
+    w->watch = on_action;
+    for (uint32_t i = 1 + below(2); i > 0; i--) {
+        struct core_source *s = add_source(w);
+
+        s->misses = 1 + below(4);
+        s->on_host = once_in(3) ? (enum core_policy)below(3) : CORE_POLICY_AUTOMATIC;
+        s->on_nic = once_in(3) ? (enum core_policy)below(3) : s->on_host;
+        s->claim_unseen = once_in(8);
+        s->announce_source = once_in(2);
+        s->verify_asks = 1 + below(3);
+        s->approval_timeout_ns = once_in(2) ? NSEC_NEVER : 100 * NSEC_PER_MSEC;
+        s->approval_default_approve = once_in(2);
+        for (uint32_t nics = 1 + below(3); nics > 0; nics--) {
+            bool apart = once_in(3);
+
+            add_nic(w)->trigger_any = once_in(3);
+            for (uint32_t n = 1 + below(4), k = 0; k < n; k++) {
+                struct core_address *a = add_address(w, (uint16_t)below(n_targets), CORE_NO_TARGET);
+
+                if (once_in(2))
+                    a->target[1] = (uint16_t)below(n_targets);
+                a->monitored = k == 0 || !once_in(4);
+                a->asked_by_link = a->monitored && !apart;
+            }
+        }
+    }
+    start_unfit(w, n_targets);
+    for (uint16_t i = 0; i < n_targets; i++) {
+        w->targets[i].witness = once_in(6) ? (enum core_witness)below(3) : CORE_WITNESS_EXPECTED;
+        link_is(w, i, !once_in(5));
+    }
+}
+
+static void lived(struct chaos *c, uint32_t address)
+{
+    struct world *w = &c->w;
+
+    if (w->addresses[address].claim != CORE_CLAIM_HELD)
+        c->facts[address] = (struct fact){.up = true, .answered_ns = w->now_ns};
+    core_on_answer(&w->core, w->now_ns, address, once_in(3) ? NULL : &source_mac);
+}
+
+static void missed(struct chaos *c, uint32_t address)
+{
+    struct world *w = &c->w;
+
+    if (w->addresses[address].claim != CORE_CLAIM_HELD) {
+        c->facts[address].row++;
+        c->facts[address].up = false;
+    }
+    core_on_miss(&w->core, w->now_ns, address, w->addresses[address].misses + 1);
+}
+
+static void random_round(struct chaos *c)
+{
+    uint32_t address = below(c->w.core.n_addresses);
+
+    if (!c->w.addresses[address].monitored)
+        return;
+    if (once_in(20) != c->dead[c->w.addresses[address].nic])
+        missed(c, address);
+    else
+        lived(c, address);
+}
+
+static void random_speaker(struct chaos *c)
+{
+    static const struct mac_address *const macs[] = {&source_mac, &lower_mac, &higher_mac};
+    struct world *w = &c->w;
+    uint32_t address = below(w->core.n_addresses);
+
+    if (once_in(2))
+        core_on_rival(&w->core, w->now_ns, address, macs[below(3)]);
+    else if (once_in(4))
+        core_on_heard(&w->core, w->now_ns, address, macs[below(3)]);
+    else
+        core_on_source_seen(&w->core, w->now_ns, address);
+}
+
+static void random_result(struct chaos *c)
+{
+    static const int errors[] = {0, 0, 0, 0, -EPERM, -ENODEV, -EADDRNOTAVAIL};
+    struct world *w = &c->w;
+    uint32_t address = below(w->core.n_addresses);
+    int error = errors[below(7)];
+
+    c->in_result = true;
+    if (once_in(2))
+        core_on_claimed(&w->core, w->now_ns, address, error);
+    else
+        core_on_released(&w->core, w->now_ns, address, error);
+    c->in_result = false;
+}
+
+static void random_command(struct chaos *c)
+{
+    struct world *w = &c->w;
+    uint32_t nic = below(w->core.n_nics), source = w->nics[nic].source;
+    struct core_refusal refusal;
+    int r;
+
+    switch (below(8)) {
+    case 0:
+        r = core_failover(&w->core, w->now_ns, nic, once_in(8), &refusal);
+        assert_true(r == 0 || r == -EBUSY || r == -EALREADY || r == -EINPROGRESS || r == -ENETDOWN);
+        break;
+    case 1:
+        r = core_failback(&w->core, w->now_ns, nic);
+        assert_int_equal(r == 0 || r == -EINPROGRESS, w->nics[nic].state == CORE_RELEASING);
+        break;
+    case 2:
+        core_approve(&w->core, w->now_ns, nic);
+        break;
+    case 3:
+        if (once_in(3))
+            core_deny(&w->core, w->now_ns, nic);
+        break;
+    case 4:
+        if (once_in(3))
+            core_pause(&w->core, w->now_ns, source);
+        break;
+    case 5:
+        core_resume(&w->core, w->now_ns, source);
+        break;
+    case 6:
+        for (uint32_t i = w->sources[source].first_nic; i < w->sources[source].first_nic + w->sources[source].n_nics;
+             i++)
+            evidence_begins_anew(c, i);
+        core_on_void(&w->core, w->now_ns, source);
+        break;
+    case 7:
+        c->dead[nic] = !c->dead[nic];
+        break;
+    }
+}
+
+/* The same file again: everything that the core keeps goes through core_carry. */
+static void reload(struct chaos *c)
+{
+    static const uint32_t pairs[32] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                       16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+    static const uint16_t targets[] = {0, 1, 2, 3};
+    static struct world old;
+    struct world *w = &c->w;
+
+    old = *w;
+    old.core.sources = old.sources;
+    old.core.nics = old.nics;
+    old.core.addresses = old.addresses;
+    memset(w->positions, 0, sizeof w->positions);
+    heap_init(&w->core.timers, w->entries, w->positions, 8);
+    for (uint32_t i = 0; i < w->core.n_sources; i++)
+        w->sources[i].paused = false;
+    for (uint32_t i = 0; i < w->core.n_nics; i++) {
+        const struct core_nic *n = &old.nics[i];
+
+        w->nics[i] = (struct core_nic){.source = n->source,
+                                       .first_address = n->first_address,
+                                       .n_addresses = n->n_addresses,
+                                       .trigger_any = n->trigger_any};
+    }
+    for (uint32_t i = 0; i < w->core.n_addresses; i++) {
+        const struct core_address *a = &old.addresses[i];
+
+        w->addresses[i] = (struct core_address){.nic = a->nic,
+                                                .target = {a->target[0], a->target[1]},
+                                                .monitored = a->monitored,
+                                                .asked_by_link = a->asked_by_link};
+    }
+    for (uint16_t i = 0; i < w->core.n_targets; i++)
+        w->targets[i] = (struct core_target){.witness = old.targets[i].witness, .mac = old.targets[i].mac};
+    core_init(&w->core, w->now_ns);
+    for (uint32_t i = 0; i < w->core.n_nics; i++) {
+        evidence_begins_anew(c, i);
+        core_carry(&w->core, i, &old.core, i, &pairs[w->nics[i].first_address], targets);
+        assert_int_equal(w->nics[i].n_held, old.nics[i].n_held);
+    }
+    check(w);
+    for (uint16_t i = 0; i < w->core.n_targets; i++)
+        core_on_link(&w->core, w->now_ns, i, old.targets[i].fit);
+}
+
+/* What an agent before us left: known at the start, before anything is claimed. */
+static void adopt(struct chaos *c)
+{
+    for (uint32_t i = 0; i < c->w.core.n_addresses; i++)
+        if (once_in(8))
+            core_on_adopted(&c->w.core, c->w.now_ns, i, c->w.addresses[i].target[0]);
+    check(&c->w);
+}
+
+static void random_event(struct chaos *c)
+{
+    struct world *w = &c->w;
+    uint16_t target = (uint16_t)below(w->core.n_targets);
+    uint32_t dice = below(100);
+
+    forget(w);
+    if (dice < 50)
+        random_round(c);
+    else if (dice < 65)
+        random_result(c);
+    else if (dice < 80)
+        core_on_witness(&w->core, w->now_ns, target, w->now_ns - (nsec_t)below(4) * INTERVAL_NS / 2);
+    else if (dice < 84)
+        random_speaker(c);
+    else if (dice < 85)
+        core_on_link(&w->core, w->now_ns, target, !w->targets[target].fit || once_in(2));
+    else if (dice < 88)
+        random_command(c);
+    else if (dice == 88 && once_in(10))
+        reload(c);
+    check(w);
+    /* Restart, change and a few actions for each address: an event cannot set off a storm. */
+    assert_true(w->n_actions <= 5 * w->core.n_addresses + 4 * w->core.n_nics);
+    forget(w);
+    pass(w, (nsec_t)below(3) * NSEC_PER_MSEC);
+}
+
+static void finish(struct chaos *c)
+{
+    forget(&c->w);
+    c->in_result = true;
+    for (int i = 0; i < 3; i++) /* a claim in a release, a claim, a release */
+        settle(&c->w, 0);
+    c->in_result = false;
+}
+
+static void heal(struct chaos *c)
+{
+    struct world *w = &c->w;
+
+    finish(c);
+    for (uint16_t i = 0; i < w->core.n_targets; i++) {
+        w->targets[i].witness = CORE_WITNESS_EXPECTED;
+        link_is(w, i, true);
+    }
+    for (uint32_t i = 0; i < w->core.n_sources; i++) {
+        w->sources[i].on_host = w->sources[i].on_nic = CORE_POLICY_AUTOMATIC;
+        core_resume(&w->core, w->now_ns, i);
+    }
+    pass(w, NSEC_PER_SEC);
+    for (uint32_t i = 0; i < w->core.n_nics; i++)
+        core_failback(&w->core, w->now_ns, i);
+    finish(c);
+}
+
+static void all_answer_then_none(struct chaos *c)
+{
+    struct world *w = &c->w;
+
+    heal(c);
+    pass(w, INTERVAL_NS);
+    for (uint32_t i = 0; i < w->core.n_addresses; i++)
+        if (w->addresses[i].monitored)
+            lived(c, i);
+    check(w);
+    for (uint32_t i = 0; i < w->core.n_nics; i++)
+        assert_state(w, i, CORE_UP);
+    pass(w, INTERVAL_NS);
+    for (int round = 0; round < 6; round++) {
+        pass(w, INTERVAL_NS);
+        forget(w);
+        for (uint32_t i = 0; i < w->core.n_addresses; i++)
+            if (w->addresses[i].monitored)
+                missed(c, i);
+        for (uint16_t i = 0; i < w->core.n_targets; i++)
+            witness(w, i);
+    }
+    pass(w, NSEC_PER_SEC);
+    settle(w, 0);
+    for (uint32_t i = 0; i < w->core.n_nics; i++) {
+        assert_state(w, i, CORE_HOLDING);
+        assert_int_equal(w->nics[i].n_held, w->nics[i].n_addresses);
+    }
+}
+
+static void begin(struct chaos *c)
+{
+    build(c);
+    if (once_in(4))
+        adopt(c);
+}
+
+static void random_events_at_random_cores(void **state)
+{
+    const char *given = getenv("SEED");
+    unsigned seed = given && *given ? (unsigned)strtoul(given, NULL, 0) : (unsigned)time(NULL);
+    static struct chaos c;
+
+    (void)state;
+    printf("# SEED=%u\n", seed);
+    fflush(stdout);
+    srandom(seed);
+    for (int step = 0; step < STEPS; step++) {
+        if (step % STEPS_PER_WORLD == 0)
+            begin(&c);
+        random_event(&c);
+        if ((step + 1) % STEPS_PER_WORLD == 0)
+            all_answer_then_none(&c);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_events_at_random_cores),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
