@@ -11,6 +11,9 @@
  */
 #include "agent/core/internal.h"
 
+/* Verify lasts at least this long before it ends for want of an answer. */
+#define VERIFY_MIN_NS (50 * NSEC_PER_MSEC)
+
 enum core_policy nic_policy(const struct core *core, const struct core_nic *n)
 {
     const struct core_source *s = &core->sources[n->source];
@@ -271,9 +274,12 @@ static void verify_enter(struct core *core, nsec_t now_ns, uint32_t nic)
     struct core_nic *n = &core->nics[nic];
     const struct core_source *s = &core->sources[n->source];
 
+    nsec_t length_ns = 2 * (s->verify_asks + 1) * s->verify_spacing_ns;
+
     nic_enter(core, now_ns, nic, CORE_VERIFYING, n->by_operator ? CORE_REASON_OPERATOR : CORE_REASON_NONE);
-    /* Every broadcast, the wait after the last, and as much again for a witness whose first answer got lost. */
-    n->verify_until_ns = now_ns + 2 * (s->verify_asks + 1) * s->verify_spacing_ns;
+    /* Every broadcast, the wait after the last, and as much again for a witness whose first answer got lost; where rounds
+     * are very quick, a witness may still be slower than they are. */
+    n->verify_until_ns = now_ns + (length_ns > VERIFY_MIN_NS ? length_ns : VERIFY_MIN_NS);
     n->next_ask_ns = asks_missing(core, n) ? now_ns : n->last_ask_ns + s->verify_spacing_ns;
     nic_set_timer(core, nic);
     verify_on_time(core, now_ns, nic);

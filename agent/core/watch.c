@@ -291,6 +291,12 @@ static void nic_on_path_change(struct core *core, nsec_t now_ns, uint32_t nic)
         nic_enter(core, now_ns, nic, CORE_BLOCKED, CORE_REASON_NONE);
 }
 
+/* Whether a change of `target` changes where rounds of the address go. A fallback NIC matters only when needed. */
+static bool goes_by(const struct core *core, const struct core_address *a, uint16_t target)
+{
+    return a->target[0] == target || (a->target[1] == target && !core->targets[a->target[0]].fit);
+}
+
 void core_on_link(struct core *core, nsec_t now_ns, uint16_t target, bool fit)
 {
     if (core->targets[target].fit == fit)
@@ -300,10 +306,8 @@ void core_on_link(struct core *core, nsec_t now_ns, uint16_t target, bool fit)
     for (uint32_t i = 0; i < core->n_nics; i++) {
         const struct core_nic *n = &core->nics[i];
 
-        for (uint32_t k = 0; k < n->n_addresses; k++) {
-            const struct core_address *a = &core->addresses[n->first_address + k];
-
-            if (a->target[0] == target || a->target[1] == target) {
+        for (uint32_t k = n->first_address; k < n->first_address + n->n_addresses; k++) {
+            if (goes_by(core, &core->addresses[k], target)) {
                 nic_on_path_change(core, now_ns, i);
                 break;
             }

@@ -127,7 +127,7 @@ static void our_own_cable_makes_us_unfit_and_nobody_lost(void **state)
         assert_state(&w, 0, CORE_BLOCKED);
         assert_reason(&w, 0, CORE_REASON_NO_CARRIER);
         assert_int_equal(core_path(&w.core, 0), CORE_NO_TARGET);
-        assert_int_equal(emitted(&w, CORE_RESTART), 2);
+        assert_int_equal(emitted(&w, CORE_RESTART), 1);
         assert_int_equal(core_deadline(&w.core), NSEC_NEVER);
         answer(&w, 0); /* one that was still queued */
         assert_state(&w, 0, CORE_BLOCKED);
@@ -198,6 +198,21 @@ static void a_witness_before_the_cable_failed_does_not_count(void **state)
         round_missed(&w, 0, 0);
     assert_state(&w, 0, CORE_VERIFYING);
     assert_int_equal(emitted(&w, CORE_RESTART), 2);
+}
+
+static void a_flapping_fallback_nic_delays_nothing(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_plain(&w, 1);
+    for (int i = 0; i < MISSES; i++) {
+        round_missed(&w, 0, 0);
+        witness(&w, 0);
+        link_is(&w, 1, i % 2 != 0);
+    }
+    assert_int_equal(emitted(&w, CORE_RESTART), 0);
+    assert_int_equal(emitted(&w, CORE_CLAIM), 1);
 }
 
 static void a_target_nic_of_others_changes_nothing(void **state)
@@ -303,6 +318,7 @@ int main(void)
         cmocka_unit_test(the_cable_fails_just_before_the_verdict),
         cmocka_unit_test(an_order_starts_over_on_the_other_nic),
         cmocka_unit_test(a_witness_before_the_cable_failed_does_not_count),
+        cmocka_unit_test(a_flapping_fallback_nic_delays_nothing),
         cmocka_unit_test(a_target_nic_of_others_changes_nothing),
         cmocka_unit_test(without_any_carrier_from_the_start_nothing_happens),
         cmocka_unit_test(paused_nothing_is_decided),
