@@ -4,7 +4,7 @@
 
 #include "agent/core/internal.h"
 
-static void address_claim(struct core *core, uint32_t address, uint16_t target)
+void address_claim(struct core *core, uint32_t address, uint16_t target)
 {
     struct core_address *a = &core->addresses[address];
 
@@ -40,7 +40,8 @@ static void claims_settled(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
 
-    if (n->n_claiming > 0 || n->state != CORE_CLAIMING)
+    /* In HOLDING, what somebody took off us was put back. */
+    if (n->n_claiming > 0 || (n->state != CORE_CLAIMING && n->state != CORE_HOLDING))
         return;
     if (n->n_held == n->n_addresses) {
         nic_enter(core, now_ns, nic, CORE_HOLDING, n->reason);
@@ -80,12 +81,12 @@ void claim_begin(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reaso
             a->refusal = refusal;
         }
     }
-    n->by_operator = n->approved = false;
+    n->by_operator = n->approved = n->moving = false;
     nic_end_suspicion(core, nic);
     claims_settled(core, now_ns, nic);
 }
 
-static void address_release(struct core *core, uint32_t address)
+void address_release(struct core *core, uint32_t address)
 {
     address_set_claim(core, address, CORE_CLAIM_RELEASING);
     emit_for_address(core, CORE_RELEASE, address, core->addresses[address].held_on);
@@ -108,6 +109,10 @@ static void releases_settled(struct core *core, nsec_t now_ns, uint32_t nic)
 
     if (n->n_releasing > 0 || n->n_claiming > 0 || n->state != CORE_RELEASING)
         return;
+    if (n->moving) {
+        verify_begin_for_move(core, now_ns, nic);
+        return;
+    }
     n->armed = false;
     n->disarmed = true;
     for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++) {
@@ -189,10 +194,11 @@ int core_failback(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
 
-    if (n->state == CORE_RELEASING)
+    if (n->state == CORE_RELEASING && !n->moving)
         return -EINPROGRESS;
-    if (n->n_held == 0 && n->n_claiming == 0)
+    if (n->n_held == 0 && n->n_claiming == 0 && n->n_releasing == 0)
         return -EALREADY;
+    n->moving = false;
     nic_blame(n, NO_ADDRESS, NULL, 0);
     n->by_operator = n->approved = false;
     nic_end_suspicion(core, nic);

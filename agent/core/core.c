@@ -55,6 +55,8 @@ void nic_enter(struct core *core, nsec_t now_ns, uint32_t nic, enum core_state s
         n->since_ns = now_ns;
     n->state = state;
     n->reason = reason;
+    if (state != CORE_RELEASING && state != CORE_VERIFYING && state != CORE_CLAIMING)
+        n->moving = false;
     if (state != CORE_AWAITING)
         n->approval_until_ns = NSEC_NEVER;
     if (state != CORE_VERIFYING)

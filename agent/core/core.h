@@ -16,6 +16,9 @@
 #define CORE_NO_TARGET UINT16_MAX
 /* How often in a row we give way to another target that is about to claim; then we go on. */
 #define CORE_YIELDS_MAX 2
+/* How often in this time an address that somebody else takes off us is put back at once; then it has to be lost anew. */
+#define CORE_PUT_BACK_MAX 5
+#define CORE_PUT_BACK_NS (10 * NSEC_PER_SEC)
 
 /* State of a source NIC. */
 enum core_state {
@@ -40,6 +43,8 @@ enum core_reason {
     CORE_REASON_WITNESS_SILENT,  /* no witness answered since the first miss: we may be the isolated one */
     CORE_REASON_WITNESS_MISSING, /* there is no witness to ask, and the file does not say `witness none` */
     CORE_REASON_IN_USE,          /* somebody answers for an address: which, and with which MAC */
+    CORE_REASON_CUT_OFF,         /* carrier was lost meanwhile, and no witness tells whose fault it is now */
+    CORE_REASON_DELETED,         /* somebody else keeps taking the addresses off this host */
     CORE_REASON_RIVAL,           /* another target was about to claim: we gave way */
     CORE_REASON_NOT_ASKED,       /* the broadcasts that must stay unanswered could not be sent */
     CORE_REASON_POLICY_MANUAL,
@@ -115,6 +120,8 @@ struct core_address {
     uint16_t held_on;         /* target of the claim; CORE_NO_TARGET */
     int error;                /* negative errno of a failed claim or release; 0 */
     nsec_t held_since_ns;
+    uint32_t deletions; /* how often somebody else took it off us since deletions_since_ns */
+    nsec_t deletions_since_ns;
     nsec_t source_seen_ns; /* while held: when the source's own MAC last answered for it; 0 */
 };
 
@@ -136,6 +143,7 @@ struct core_nic {
     bool disarmed;                 /* given back since it was last seen alive */
     bool suspected;                /* misses are on that may lead to its loss: evidence is being gathered */
     bool by_operator;              /* this verify was asked for by a person */
+    bool moving;                   /* its addresses go from one target NIC to another */
     bool approved;                 /* this verify answers a question: the loss was found before, a person approved */
     bool intended;                 /* the intent to claim was broadcast since evidence_ns */
     bool asked_apart;              /* rounds of some monitored address do not ask by ARP or ND: verify has to */
@@ -155,6 +163,7 @@ struct core_nic {
     nsec_t witness_ask_ns;    /* when its witnesses were last asked */
     nsec_t verify_until_ns;   /* when verify ends with what it has; NSEC_NEVER */
     nsec_t approval_until_ns; /* when the default answer is taken; NSEC_NEVER */
+    nsec_t hold_off_ns;       /* no automatic takeover before this */
     uint32_t yields;          /* how often in a row we gave way */
     struct mac_address mac;   /* last learned from any of its addresses; unset */
 };
@@ -247,6 +256,8 @@ void core_on_source_seen(struct core *core, nsec_t now_ns, uint32_t address);
 /* The kernel's answer; `error` 0 or negative errno. */
 void core_on_claimed(struct core *core, nsec_t now_ns, uint32_t address, int error);
 void core_on_released(struct core *core, nsec_t now_ns, uint32_t address, int error);
+/* The kernel says that `address`, which we hold, is gone, and it was not us. */
+void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address);
 /* Found at start: `address` is on `target` and carries our mark. */
 void core_on_adopted(struct core *core, nsec_t now_ns, uint32_t address, uint16_t target);
 

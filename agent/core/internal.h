@@ -47,6 +47,8 @@ void verify_ask_witnesses(struct core *core, nsec_t now_ns, uint32_t nic);
 /* Broadcasts for every address of the NIC; `intent`: in the probe form, by which other targets know what follows. */
 void verify_ask(struct core *core, nsec_t now_ns, uint32_t nic, bool intent);
 void verify_begin(struct core *core, nsec_t now_ns, uint32_t nic);
+/* The same with evidence from now on, for addresses on their way to another target NIC. */
+void verify_begin_for_move(struct core *core, nsec_t now_ns, uint32_t nic);
 void verify_begin_for_operator(struct core *core, nsec_t now_ns, uint32_t nic, bool approved);
 /* Ends in claiming, awaiting, lost or blocked as soon as the evidence is complete or its time is over. */
 void verify_look(struct core *core, nsec_t now_ns, uint32_t nic);
@@ -57,6 +59,12 @@ nsec_t approval_until(const struct core *core, nsec_t now_ns, const struct core_
 /* Whether the address must not be claimed on `target`, and why; CORE_REASON_NONE: it may. */
 enum core_reason verify_address(const struct core *core, const struct core_address *a, uint16_t target);
 
+/* hold.c */
+/* A target lost or regained its carrier: what is held there moves, or says that it cannot be reached. */
+void hold_on_link(struct core *core, nsec_t now_ns, uint32_t nic, uint16_t target);
+
 /* claim.c */
+void address_claim(struct core *core, uint32_t address, uint16_t target);
+void address_release(struct core *core, uint32_t address);
 /* Claims what verify allows of the NIC (all that has a fit target where `reason` is FORCED). */
 void claim_begin(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason);

@@ -95,7 +95,7 @@ void verify_ask(struct core *core, nsec_t now_ns, uint32_t nic, bool intent)
 /* Whether a verify of this NIC that finds nothing ends in a claim, and not in a question. */
 static bool would_claim(const struct core *core, const struct core_nic *n)
 {
-    return n->by_operator || nic_policy(core, n) == CORE_POLICY_AUTOMATIC;
+    return n->by_operator || n->moving || nic_policy(core, n) == CORE_POLICY_AUTOMATIC;
 }
 
 /* Broadcasts for all its addresses that are still to be sent before it may be judged. */
@@ -199,7 +199,7 @@ static void give_up(struct core *core, nsec_t now_ns, uint32_t nic, enum core_re
     struct core_nic *n = &core->nics[nic];
 
     nic_blame(n, address, reason == CORE_REASON_IN_USE ? &core->addresses[address].heard_mac : NULL, 0);
-    n->by_operator = n->approved = false;
+    n->by_operator = n->approved = n->moving = false;
     nic_enter(core, now_ns, nic, n->armed && n->n_held == 0 ? CORE_BLOCKED : nic_idle_state(n), reason);
     nic_restart(core, nic);
 }
@@ -230,6 +230,11 @@ static void conclude(struct core *core, nsec_t now_ns, uint32_t nic, const struc
 {
     struct core_nic *n = &core->nics[nic];
 
+    if (n->moving) {
+        /* The takeover was decided long ago; where it goes is no question of policy. */
+        claim_begin(core, now_ns, nic, CORE_REASON_LOST);
+        return;
+    }
     if (n->by_operator) {
         claim_begin(core, now_ns, nic, CORE_REASON_OPERATOR);
         return;
@@ -291,6 +296,15 @@ void verify_begin(struct core *core, nsec_t now_ns, uint32_t nic)
     /* Its loss counts only since just now, because it was armed meanwhile. */
     if (!core->nics[nic].suspected)
         verify_gather(core, now_ns, nic);
+    verify_enter(core, now_ns, nic);
+}
+
+void verify_begin_for_move(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    core->nics[nic].by_operator = false;
+    core->nics[nic].approved = true; /* the takeover was: it only goes elsewhere */
+    nic_restart(core, nic);
+    verify_gather(core, now_ns, nic);
     verify_enter(core, now_ns, nic);
 }
 
@@ -372,6 +386,6 @@ void core_on_rival(struct core *core, nsec_t now_ns, uint32_t address, const str
     n->yields++;
     nic_blame(n, address, mac, 0);
     if (n->state == CORE_VERIFYING || n->state == CORE_LATE)
-        nic_enter(core, now_ns, a->nic, CORE_BLOCKED, CORE_REASON_RIVAL);
+        nic_enter(core, now_ns, a->nic, n->armed ? CORE_BLOCKED : nic_idle_state(n), CORE_REASON_RIVAL);
     nic_restart(core, a->nic);
 }

@@ -161,7 +161,8 @@ static void nic_judge(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
 
-    if (!n->armed || !nic_is_lost(n) || core->sources[n->source].paused || must_wait_for_siblings(core, n))
+    if (!n->armed || !nic_is_lost(n) || now_ns < n->hold_off_ns || core->sources[n->source].paused ||
+        must_wait_for_siblings(core, n))
         return;
     switch (n->state) {
     case CORE_UNSEEN:
@@ -275,20 +276,52 @@ void core_on_void(struct core *core, nsec_t now_ns, uint32_t source)
     }
 }
 
+/* `witness none` on every target: nobody will tell, once we were cut off, who still is. */
+static bool nobody_to_tell(const struct core *core, const struct core_nic *n)
+{
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
+        for (int k = 0; k < 2; k++) {
+            uint16_t target = core->addresses[i].target[k];
+
+            if (target != CORE_NO_TARGET && core->targets[target].witness != CORE_WITNESS_NONE)
+                return false;
+        }
+    return true;
+}
+
+/* Watched, and nothing decided that would outlast the evidence. */
+static bool is_undecided(enum core_state state)
+{
+    return state == CORE_UP || state == CORE_LATE || state == CORE_VERIFYING || state == CORE_BLOCKED;
+}
+
+/* The source has to be seen alive again before it can be lost. */
+static void nic_disarm(struct core *core, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
+        if (core->addresses[i].claim != CORE_CLAIM_HELD)
+            address_disarm(core, i);
+    n->armed = n->armed && n->n_held > 0;
+}
+
 /* What was found on another way does not count. */
 static void nic_on_path_change(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     const struct core_nic *n = &core->nics[nic];
     bool path = nic_has_path(core, n);
 
+    if (!path && is_undecided(n->state) && nobody_to_tell(core, n) && !core->sources[n->source].claim_unseen)
+        nic_disarm(core, nic);
     nic_restart(core, nic);
     if (n->state == CORE_VERIFYING && n->by_operator)
         verify_begin_for_operator(core, now_ns, nic, n->approved);
-    else if (n->state == CORE_UP || n->state == CORE_LATE || n->state == CORE_VERIFYING)
+    else if (is_undecided(n->state) && (n->state != CORE_BLOCKED || !path))
         nic_enter(core, now_ns, nic, path || n->n_held > 0 ? nic_idle_state(n) : CORE_BLOCKED,
                   path ? CORE_REASON_NONE : CORE_REASON_NO_CARRIER);
     else if (n->state == CORE_BLOCKED && n->reason == CORE_REASON_NO_CARRIER && path)
-        nic_enter(core, now_ns, nic, CORE_BLOCKED, CORE_REASON_NONE);
+        nic_enter(core, now_ns, nic, CORE_BLOCKED, n->armed ? CORE_REASON_NONE : CORE_REASON_CUT_OFF);
 }
 
 /* Whether a change of `target` changes where rounds of the address go. A fallback NIC matters only when needed. */
@@ -312,6 +345,7 @@ void core_on_link(struct core *core, nsec_t now_ns, uint16_t target, bool fit)
                 break;
             }
         }
+        hold_on_link(core, now_ns, i, target);
     }
 }
 

@@ -192,12 +192,31 @@ void agent_on_links_changed(struct agent *agent, nsec_t now_ns)
     agent->links_changed = true;
 }
 
+/* Whether the address is one that we hold, just there. */
+static bool is_held(const struct plan *plan, uint32_t number, const struct link_address *address)
+{
+    return plan->core.addresses[number].claim == CORE_CLAIM_HELD &&
+           plan->monitors[number].ifindex == address->ifindex && plan->monitors[number].prefix == address->prefix;
+}
+
 void agent_on_address_changed(struct agent *agent, nsec_t now_ns, const struct link_address *address, bool present)
 {
-    (void)present;
-    /* Addresses of the ipmap come and go by our own claims, whose results tell. */
-    if (agent->plan && plan_find(agent, agent->plan, &address->ip) == UINT32_MAX)
+    uint32_t number = agent->plan ? plan_find(agent, agent->plan, &address->ip) : UINT32_MAX;
+    char text[IP_ADDRESS_TEXT];
+
+    if (number == UINT32_MAX) {
         agent_on_links_changed(agent, now_ns);
+        return;
+    }
+    /* What we put on and take off ourselves is told by its results. */
+    agent->now_ns = now_ns;
+    if (present || !is_held(agent->plan, number, address))
+        return;
+    agent_say(agent, LOG_WARNING, "another program took %s off %s", ip_address_format(&address->ip, text),
+              agent->plan->targets[agent->plan->core.addresses[number].held_on].name);
+    announcer_stop(agent->plan->announcer, number);
+    proof_end(agent, number);
+    core_on_gone(&agent->plan->core, now_ns, number);
 }
 
 void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct claims_request *request, int error)

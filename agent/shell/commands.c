@@ -153,10 +153,10 @@ static json_t *list_held(const struct agent *agent, const struct scope *scope, u
 }
 
 /* Whether the failover is over; *ret_answer then says how it ended. */
-static bool failover_over(const struct agent *agent, const struct owed *owed, const struct scope *scope,
-                          json_t **ret_answer)
+static bool failover_over(const struct agent *agent, struct owed *owed, const struct scope *scope, json_t **ret_answer)
 {
     const struct plan *plan = agent->plan;
+    nsec_t settled_ns = NSEC_UNSET;
     bool proved = true;
     char reason[512], text[700];
 
@@ -177,10 +177,14 @@ static bool failover_over(const struct agent *agent, const struct owed *owed, co
         for (uint32_t k = 0; k < n->n_addresses; k++)
             proved = proved && (plan->core.addresses[n->first_address + k].claim != CORE_CLAIM_HELD ||
                                 plan->monitors[n->first_address + k].proof == PROOF_CONFIRMED);
-        /* A proof takes a round trip; where none comes, the answer says so. */
-        if (!proved && agent->now_ns - n->since_ns < SETTLE_NS && agent->now_ns < owed->until_ns)
-            return false;
+        if (n->since_ns + SETTLE_NS > settled_ns)
+            settled_ns = n->since_ns + SETTLE_NS;
     }
+    /* A proof takes a round trip; where none comes, the answer says so. */
+    if (settled_ns < owed->until_ns)
+        owed->until_ns = settled_ns;
+    if (!proved && agent->now_ns < owed->until_ns)
+        return false;
     *ret_answer = list_held(agent, scope, 16);
     return true;
 }
@@ -267,19 +271,23 @@ static unsigned command_each(struct agent *agent, const struct scope *scope, cor
     return n;
 }
 
-/* Starts the failover of every NIC of the scope. NULL, or the refusal. Live NICs come first: they refuse for all. */
+/*
+ * Starts the failover of every NIC of the scope. NULL, or the refusal. Live NICs come first: they refuse for all, unless
+ * it is forced.
+ */
 static json_t *start_failover(struct agent *agent, const struct scope *scope, bool force)
 {
     struct core *core = &agent->plan->core;
     unsigned started = 0, held = 0;
     char text[512];
 
-    for (int pass = 0; pass < 2; pass++)
+    for (int pass = force ? 1 : 0; pass < 2; pass++)
         for (uint32_t i = 0; i < core->n_nics; i++) {
+            bool refuses = !force && core->nics[i].state == CORE_UP;
             struct core_refusal refusal;
             int r;
 
-            if (!in_scope(core, scope, i) || (core->nics[i].state == CORE_UP) != (pass == 0))
+            if (!in_scope(core, scope, i) || refuses != (pass == 0))
                 continue;
             r = core_failover(core, agent->now_ns, i, force, &refusal);
             if (r == -EBUSY || r == -ENETDOWN) {

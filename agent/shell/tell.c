@@ -9,12 +9,15 @@
 /* What the reasons mean. The address, MAC or errno that one is about follows. */
 static const char *const reason_texts[CORE_REASONS] = {
     [CORE_REASON_NONE] = "",
-    [CORE_REASON_NO_CARRIER] =
-        "no target NIC has carrier: this host cannot see the source; check its cable or switch port",
+    [CORE_REASON_NO_CARRIER] = "no target NIC has carrier: check its cable or switch port",
     [CORE_REASON_WITNESS_SILENT] = "no witness answered since the first miss: this host may be the one that is cut off",
     [CORE_REASON_WITNESS_MISSING] =
         "there is no witness to ask: approve it, name one in the file, or say `witness none`",
     [CORE_REASON_IN_USE] = "somebody answers for an address",
+    [CORE_REASON_CUT_OFF] = "this host was without carrier and no witness tells who is cut off now: the source must be "
+                            "seen alive again, or standinctl failover",
+    [CORE_REASON_DELETED] = "another program on this host keeps taking an address off: find it (networkd and "
+                            "NetworkManager can be told to leave foreign addresses alone)",
     [CORE_REASON_RIVAL] = "another target is about to take over: gave way",
     [CORE_REASON_NOT_ASKED] = "nobody could be asked whether the addresses are free",
     [CORE_REASON_POLICY_MANUAL] = "the file says `takeover manual`: standinctl approve or deny",

@@ -164,7 +164,8 @@ static inline void check_state(const struct world *w, uint32_t nic)
     assert_true(n->n_held == 0 || busy || n->state == CORE_HOLDING || n->state == CORE_VERIFYING);
     assert_true(n->state != CORE_UP || n->seen);
     assert_true(n->state != CORE_DISARMED || (n->disarmed && !n->armed));
-    assert_true((n->state != CORE_BLOCKED && n->state != CORE_AWAITING && n->state != CORE_LOST) || n->armed);
+    assert_true((n->state != CORE_BLOCKED && n->state != CORE_AWAITING && n->state != CORE_LOST) || n->armed ||
+                n->reason == CORE_REASON_NO_CARRIER || n->reason == CORE_REASON_CUT_OFF);
     assert_true(!n->disarmed || !n->armed);
     assert_int_equal(n->verify_until_ns != NSEC_NEVER, n->state == CORE_VERIFYING);
     assert_true(n->approval_until_ns == NSEC_NEVER || n->state == CORE_AWAITING);

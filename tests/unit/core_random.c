@@ -94,11 +94,14 @@ static void judge_claim(const struct chaos *c, const struct core_action *action)
     if (n->reason == CORE_REASON_FORCED)
         return;
     assert_true(a->heard_ns < n->evidence_ns);
-    assert_false(c->facts[action->address].up);
+    /* Disarmed: its answers were on a path that was lost since, with nobody to tell whose fault that was. */
+    assert_false(c->facts[action->address].up && a->armed);
     assert_true(t->witness != CORE_WITNESS_EXPECTED || t->witness_asked_ns >= n->evidence_ns);
     if (c->in_result)
         return;
-    if (n->reason == CORE_REASON_OPERATOR)
+    if (n->moving)
+        assert_true(c->facts[action->address].asks >= 1);
+    else if (n->reason == CORE_REASON_OPERATOR)
         assert_true(c->facts[action->address].asks >= w->sources[n->source].verify_asks);
     else
         judge_verdict(c, action);

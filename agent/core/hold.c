@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* While we stand in: addresses that somebody takes off us, and target NICs that lose their carrier. */
+#include "agent/core/internal.h"
+
+/* Whether somebody insists: the address was put back often enough. */
+static bool insists(struct core_address *a, nsec_t now_ns)
+{
+    if (now_ns - a->deletions_since_ns >= CORE_PUT_BACK_NS) {
+        a->deletions = 0;
+        a->deletions_since_ns = now_ns;
+    }
+    return ++a->deletions > CORE_PUT_BACK_MAX;
+}
+
+void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address)
+{
+    struct core_address *a = &core->addresses[address];
+    struct core_nic *n = &core->nics[a->nic];
+
+    if (a->claim != CORE_CLAIM_HELD)
+        return;
+    if (!insists(a, now_ns)) {
+        address_claim(core, address, a->held_on);
+        return;
+    }
+    /* Two programs that undo each other help nobody: what is left is lost anew, and not at once. */
+    address_set_claim(core, address, CORE_CLAIM_FREE);
+    a->held_on = CORE_NO_TARGET;
+    n->hold_off_ns = now_ns + CORE_PUT_BACK_NS;
+    if (n->state != CORE_HOLDING)
+        return;
+    nic_blame(n, address, NULL, 0);
+    nic_enter(core, now_ns, a->nic, n->n_held > 0 || n->n_claiming > 0 ? CORE_HOLDING : CORE_BLOCKED,
+              CORE_REASON_DELETED);
+    nic_restart(core, a->nic);
+}
+
+/* Takes off what is held on a target without carrier, where another one could have it. How many. */
+static uint32_t leave_target(struct core *core, const struct core_nic *n, uint16_t target)
+{
+    uint32_t left = 0;
+
+    for (uint32_t i = n->first_address + n->n_addresses; i-- > n->first_address;) {
+        const struct core_address *a = &core->addresses[i];
+
+        if (a->claim != CORE_CLAIM_HELD || a->held_on != target || fit_target(core, a) == CORE_NO_TARGET)
+            continue;
+        address_release(core, i);
+        left++;
+    }
+    return left;
+}
+
+static bool holds_on(const struct core *core, const struct core_nic *n, uint16_t target)
+{
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
+        if (core->addresses[i].claim == CORE_CLAIM_HELD && core->addresses[i].held_on == target)
+            return true;
+    return false;
+}
+
+void hold_on_link(struct core *core, nsec_t now_ns, uint32_t nic, uint16_t target)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    if (n->state != CORE_HOLDING || !holds_on(core, n, target))
+        return;
+    if (core->targets[target].fit) {
+        if (n->reason == CORE_REASON_NO_CARRIER)
+            nic_enter(core, now_ns, nic, CORE_HOLDING, CORE_REASON_LOST);
+        return;
+    }
+    nic_blame(n, NO_ADDRESS, NULL, 0);
+    n->moving = true;
+    if (leave_target(core, n, target) > 0) {
+        nic_enter(core, now_ns, nic, CORE_RELEASING, CORE_REASON_NO_CARRIER);
+        return;
+    }
+    n->moving = false;
+    nic_enter(core, now_ns, nic, CORE_HOLDING, CORE_REASON_NO_CARRIER);
+}
