@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 What `make demo` runs: a LAN in network namespaces, a host that crashes, the agent that stands in for it, and the way
-back. Every number was measured while you looked on: by the client, on its wire, by the target's kernel, by the agent.
+back. Every number was measured while you looked on: by the client, on its wire, and by the agent.
 """
 
+import datetime
 import os
-import select
-import socket
+import re
 import subprocess
 import sys
-import threading
 import time
 from typing import List, Optional
 
@@ -32,7 +31,8 @@ source web1 {{
 """
 
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-RTMGRP_IPV4_IFADDR, RTM_NEWADDR, RTM_DELADDR = 0x10, 20, 21
+# A line of the agent's log on a file: 08:40:46.366144 notice  web1/eth0: up
+LOG_LINE = re.compile(r"(\d\d):(\d\d):(\d\d\.\d+) \S+ +(.*)")
 
 
 def paint(code: str, text: str) -> str:
@@ -51,48 +51,6 @@ def indented(text: str) -> str:
     return "\n".join(("    " + line).rstrip() for line in text.rstrip("\n").splitlines())
 
 
-class Kernel(threading.Thread):
-    """Notes when the target's kernel had an address put on and taken off, by its own notifications."""
-
-    def __init__(self, target: Host):
-        super().__init__(daemon=True)
-        self.socket = target.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-        self.socket.bind((0, RTMGRP_IPV4_IFADDR))
-        self.put_on: List[float] = []
-        self.taken_off: List[float] = []
-        self.start()
-
-    def run(self) -> None:
-        while True:
-            message = self.socket.recv(65536)
-            if socket.inet_aton(ADDRESS) in message:
-                kind = int.from_bytes(message[4:6], sys.byteorder)
-                {RTM_NEWADDR: self.put_on, RTM_DELADDR: self.taken_off}.get(kind, []).append(time.monotonic())
-
-
-class Log(threading.Thread):
-    """Notes when the agent said what, by following its log."""
-
-    def __init__(self, path: str):
-        super().__init__(daemon=True)
-        self.path = path
-        self.said: List[tuple] = []
-        self.start()
-
-    def run(self) -> None:
-        with open(self.path, encoding="utf-8", errors="replace") as log:
-            while True:
-                line = log.readline()
-                if line:
-                    self.said.append((time.monotonic(), line.strip()))
-                else:
-                    select.select([], [], [], 0.0005)
-
-    def when(self, word: str, since: float) -> Optional[float]:
-        """When the first line with this word came."""
-        return next((at for at, line in list(self.said) if at >= since and word in line), None)
-
-
 def first(times: List[float], since: float) -> Optional[float]:
     return next((at for at in times if at >= since), None)
 
@@ -109,10 +67,8 @@ class Demo:
         self.client.nic("eth0", "192.0.2.50/24")
         self.gateway.nic("eth0", f"{GATEWAY}/24")
         self.macs = {self.source.nic("eth0").mac: "web1", self.target.nic("eth0").mac: "spare"}
-        self.kernel = Kernel(self.target)
         self.told = Capture(self.client.nic("eth0"), lambda f: f.kind in ("arp-announcement", "arp-gratuitous"))
         self.agent = Agent(self.target, IPMAP)
-        self.log = Log(self.agent.log_path)
         self.pings = Pinger(self.client, ADDRESS)
 
     def run(self) -> None:
@@ -144,12 +100,12 @@ class Demo:
                                      what="somebody confirms the takeover")
         time.sleep(1)
         address = self.agent.address(ADDRESS, report)
-        claimed = first(self.kernel.put_on, began)
+        claimed = self.said("web1/eth0: holding", began)
         proved = claimed + address["proof_after_ns"] / 1e9 if claimed and address["proof_after_ns"] else None
         self.show_client("now the pings are answered by", began)
         self.timeline(began, [
             ("last answer from web1", self.last_answer(self.source, self.first_answer(self.target, began))),
-            ("verdict: lost", self.log.when("verdict lost", began)),
+            ("verdict: lost", self.said("verdict lost", began)),
             ("claimed", claimed),
             ("announced", self.announced(self.target, began)),
             (f"{address['proof']} by {address['proof_by']}", proved),
@@ -168,18 +124,29 @@ class Demo:
         if code != 0:
             raise AgentError("failback was refused")
         self.expect(self.source, count=50)
+        self.agent.wait_state(WATCHED, "up")
         time.sleep(1)
         self.show_client("the pings are answered again by", began)
         self.timeline(began, [
-            ("released", first(self.kernel.taken_off, began)),
+            ("released", self.said("web1/eth0: disarmed", began)),
             ("web1's MAC announced", self.announced(self.source, began)),
             ("last answer from spare", self.last_answer(self.target)),
-            ("first answer from web1 after it", self.first_answer(self.source, self.last_answer(self.target)))])
-        self.agent.wait_state(WATCHED, "up")
+            ("first answer from web1 after it", self.first_answer(self.source, self.last_answer(self.target))),
+            ("watched again", self.said("web1/eth0: up", began))])
 
     def expect(self, host: Host, count: int = 1) -> None:
         if not self.pings.wait_for(host.nic("eth0").mac, count=count):
             raise AgentError(f"the client's pings are not answered by {host.name}")
+
+    def said(self, text: str, since: float) -> Optional[float]:
+        """When the agent said this, by the stamp in its log."""
+        midnight = datetime.datetime.combine(datetime.date.today(), datetime.time()).timestamp()
+        for hour, minute, second, line in LOG_LINE.findall(self.agent.log()):
+            at = midnight + int(hour) * 3600 + int(minute) * 60 + float(second) - (time.time() - time.monotonic())
+            # The stamps are whole microseconds.
+            if text in line and at >= since - 1e-6:
+                return at
+        return None
 
     def first_answer(self, host: Host, since: float) -> Optional[float]:
         return first([p.answered_at for p in self.pings.answers(host.nic("eth0").mac)], since)

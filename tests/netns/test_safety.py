@@ -142,7 +142,9 @@ class Witness(Story):
         nic = agent.wait_state("web1/eth0", "awaiting")
         self.assertIn("witness", nic["reason"])
         self.assert_never_held(V4)
+        asked = time.monotonic()
         self.assertEqual(agent.ctl("approve", "web1")[0], 0)
+        self.assertLess(time.monotonic() - asked, 15, "the answer does not wait for a proof that cannot come")
         agent.wait_state("web1/eth0", "holding")
 
 

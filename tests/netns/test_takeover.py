@@ -69,7 +69,9 @@ class SilentCrash(Story):
         self.holding(ipmap(f"{V4}/24 dev eth0\n{V6}/64 dev eth0"))
         self.assertIn(f"{V4}/32", self.target.nic("eth0").addresses())
         self.assertIn(f"{V6}/128", self.target.nic("eth0").addresses())
-        self.assertIn("src 192.0.2.20", self.target.ip("route", "get", GATEWAY))
+        self.target.batch("route add 203.0.113.0/24 dev eth0")
+        for destination in ([GATEWAY], ["203.0.113.5"], ["224.0.0.9", "oif", "eth0"]):
+            self.assertIn("src 192.0.2.20", self.target.ip("route", "get", *destination))
         self.assertIn("src 2001:db8::20", self.target.ip("route", "get", GATEWAY6))
 
 
