@@ -73,8 +73,21 @@ static void advise_pair(const char *a, const char *b)
                    a, b);
 }
 
+/* Claimed host prefixes have scope host, which these settings keep silent about. */
+static void advise_nic(const char *nic)
+{
+    int arp_ignore = setting(nic, "arp_ignore");
+
+    if (arp_ignore >= 3)
+        log_format(world_now(), LOG_WARNING,
+                   "arp_ignore is %d on %s: the kernel would not answer ARP for claimed addresses; set it to 0, 1 or 2",
+                   arp_ignore, nic);
+}
+
 void advise(struct world *world)
 {
+    for (size_t i = 0; i < world->n_nics; i++)
+        advise_nic(world->nics[i]->name);
     for (size_t i = 0; i < world->n_nics; i++)
         for (size_t k = i + 1; k < world->n_nics; k++) {
             struct subnet a, b;

@@ -21,7 +21,7 @@
 /* Commands that wait for one reload at once. */
 #define RELOAD_CLIENTS_MAX CONTROL_CLIENTS_MAX
 /* A release that takes longer than this at the end is left to whoever comes after us. */
-#define LEAVE_WITHIN_NS (10 * NSEC_PER_SEC)
+#define LEAVE_WITHIN_NS (50 * NSEC_PER_SEC)
 /* systemd is told how things stand no more often than this. */
 #define STATUS_EVERY_NS (1 * NSEC_PER_SEC)
 
@@ -91,9 +91,11 @@ static int on_post(sd_event_source *source, void *userdata)
     world_settle(d->world, daemon_deadline(d));
     tell_systemd(d, now_ns);
     if (d->leaving_until_ns && (agent_is_idle(world_agent(d->world)) || now_ns >= d->leaving_until_ns)) {
-        if (!agent_is_idle(world_agent(d->world)))
+        bool idle = agent_is_idle(world_agent(d->world));
+
+        if (!idle)
             log_line(now_ns, LOG_ERR, "not everything could be released in time");
-        sd_event_exit(d->event, 0);
+        sd_event_exit(d->event, idle ? 0 : 1);
     }
     return 0;
 }
@@ -372,9 +374,10 @@ static int load_first(struct daemon *d)
     struct ipmap_messages messages = {0};
     int r = loader_load(d->options.file, &ipmap, &messages);
 
-    if (messages.n > 0)
-        ipmap_messages_print(&messages, stderr);
+    ipmap_messages_print(&messages, stderr);
     ipmap_messages_free(&messages);
+    if (r == -EINVAL)
+        return r; /* every mistake has its line already */
     if (r >= 0) {
         r = world_load(d->world, ipmap, true);
         if (r < 0)

@@ -72,6 +72,8 @@ struct target {
     size_t n_own;
     struct peer peers[LIMIT_WITNESSES]; /* witnesses in effect, configured or found */
     size_t n_peers;
+    bool told_there; /* what the log last said of it */
+    bool told_fit;
     bool recheck; /* the core wants its carrier asked */
 };
 
@@ -107,13 +109,17 @@ struct owed {
     bool waiting_for_source; /* failback: released; is the source seen to own its addresses? */
 };
 
+/* Lateness of turns, in buckets of twice the one before, from 1 us up. */
+#define LATENESS_BUCKETS 32
+
 struct agent {
     const struct agent_ports *ports;
     void *userdata;
     uint64_t random; /* state of the generator for tokens */
     uint64_t hash_seed;
     struct plan *plan;
-    uint64_t generation;        /* plans so far */
+    uint64_t generation; /* plans so far */
+    uint32_t lateness[LATENESS_BUCKETS];
     struct report_agent header; /* what the daemon says of itself */
     nsec_t next_deadline_ns;    /* as promised at the end of the last event */
     nsec_t witness_idle_ns;     /* when witnesses are asked next without a reason */
@@ -143,6 +149,8 @@ int plan_find_nic(const struct plan *plan, uint32_t source, const char *name, ui
 /* rounds.c: probing */
 void rounds_arm(struct agent *agent, uint32_t address);
 void rounds_run(struct agent *agent, nsec_t now_ns);
+/* Hands over all replies that are queued. Where some were lost, every round under way is void. */
+void rounds_drain(struct agent *agent);
 void rounds_void(struct agent *agent, uint32_t address, nsec_t next_ns);
 /* Own address on the target to ask `to` from; NULL where there is none in its subnet. */
 const struct ip_address *target_own_address(const struct target *target, const struct ip_address *to);

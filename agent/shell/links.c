@@ -28,17 +28,19 @@ static bool collect_own(void *cookie, const struct link_address *address)
     return own->target->n_own < OWN_ADDRESSES_MAX;
 }
 
-static void say_link(struct agent *agent, const struct target *t, bool was_there, bool was_fit, bool fit)
+static void say_link(struct agent *agent, struct target *t, bool fit)
 {
-    if (was_there && t->link.ifindex == 0)
+    if (t->told_there && t->link.ifindex == 0)
         agent_say(agent, LOG_WARNING, "target NIC %s is gone", t->name);
-    else if (!was_there && t->link.ifindex != 0)
+    else if (!t->told_there && t->link.ifindex != 0)
         agent_say(agent, LOG_INFO, "target NIC %s is there, %s carrier", t->name, fit ? "with" : "without");
-    else if (was_fit != fit)
+    else if (t->told_fit != fit)
         agent_say(agent, fit ? LOG_INFO : LOG_WARNING, "target NIC %s %s", t->name,
                   fit          ? "has carrier"
                   : t->link.up ? "has no carrier"
                                : "is down");
+    t->told_there = t->link.ifindex != 0;
+    t->told_fit = fit;
 }
 
 /*
@@ -66,7 +68,7 @@ static void refresh_target(struct agent *agent, nsec_t now_ns, uint16_t number)
     struct plan *plan = agent->plan;
     struct target *t = &plan->targets[number];
     struct own_addresses own = {.agent = agent, .target = t};
-    bool was_there = t->link.ifindex != 0, was_fit = plan->core.targets[number].fit, fit = false;
+    bool was_fit = plan->core.targets[number].fit, fit = false;
 
     if (agent->ports->link_by_name(agent->userdata, t->name, &t->link) < 0)
         memset(&t->link, 0, sizeof t->link);
@@ -77,7 +79,7 @@ static void refresh_target(struct agent *agent, nsec_t now_ns, uint16_t number)
         t->link.carrier = has_carrier(agent, &t->link);
         fit = t->link.up && t->link.carrier && t->link.ethernet;
     }
-    say_link(agent, t, was_there, was_fit, fit);
+    say_link(agent, t, fit);
     witness_refresh(agent, number);
     core_on_link(&plan->core, now_ns, number, fit);
     if (fit != was_fit)

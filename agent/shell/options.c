@@ -17,7 +17,7 @@ static const char usage[] = "Usage: standind [OPTION]...\n"
                             "      --control PATH       control socket (" CONTROL_PATH ")\n"
                             "      --control-group NAME members of this group may use it, beside root\n"
                             "      --state DIR          folder for what outlives the process (" DEFAULT_STATE ")\n"
-                            "  -v, --verbose            log every round missed and every state\n"
+                            "  -v, --verbose            also log what passes by itself: every late, verifying, unseen\n"
                             "      --version, --help\n";
 
 enum { OPTION_CHECK = 256, OPTION_CONTROL, OPTION_CONTROL_GROUP, OPTION_STATE, OPTION_VERSION, OPTION_HELP };

@@ -8,13 +8,16 @@
 #include "agent/shell/internal.h"
 
 /* The new number of each old target: the same NIC, asked with the same witnesses, or else just the same NIC. */
-static void map_targets(const struct plan *from, const struct plan *to, uint16_t *map)
+static void map_targets(const struct plan *from, struct plan *to, uint16_t *map)
 {
     for (uint16_t i = 0; i < from->core.n_targets; i++) {
         map[i] = CORE_NO_TARGET;
         for (uint16_t k = to->core.n_targets; k-- > 0;)
-            if (strcmp(from->targets[i].name, to->targets[k].name) == 0)
+            if (strcmp(from->targets[i].name, to->targets[k].name) == 0) {
+                to->targets[k].told_there = from->targets[i].told_there;
+                to->targets[k].told_fit = from->targets[i].told_fit;
                 map[i] = k;
+            }
     }
 }
 

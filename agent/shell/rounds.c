@@ -140,7 +140,7 @@ static void watch_return(struct agent *agent, nsec_t now_ns, uint32_t address)
                                          });
 }
 
-static void run_address(struct agent *agent, nsec_t now_ns, uint32_t address, bool judgeable)
+static void run_address(struct agent *agent, nsec_t now_ns, uint32_t address)
 {
     struct plan *plan = agent->plan;
     struct monitor *m = &plan->monitors[address];
@@ -151,27 +151,35 @@ static void run_address(struct agent *agent, nsec_t now_ns, uint32_t address, bo
         watch_return(agent, now_ns, address);
         return;
     }
-    if (!judgeable)
-        tracker_void(&m->tracker);
     while (tracker_judge(&m->tracker, now_ns, &round))
         core_on_miss(&plan->core, now_ns, address, m->tracker.misses);
     if (tracker_round_due(&m->tracker, now_ns))
         start_round(agent, now_ns, address);
 }
 
+void rounds_drain(struct agent *agent)
+{
+    if (agent->ports->drain(agent->userdata))
+        return;
+    /* Whose replies were lost, nobody knows: no round under way can be judged, due or not. */
+    for (uint32_t i = 0; i < agent->plan->core.n_addresses; i++)
+        if (agent->plan->core.addresses[i].held_on == CORE_NO_TARGET)
+            rounds_void(agent, i, NSEC_NEVER);
+}
+
 void rounds_run(struct agent *agent, nsec_t now_ns)
 {
     struct plan *plan = agent->plan;
-    bool drained = false, judgeable = true;
+    bool drained = false;
     uint32_t address;
 
     while (heap_first(&plan->rounds, &address) <= now_ns) {
         /* Drain, then judge: a reply that is in a queue is a reply. */
         if (!drained && tracker_would_miss(&plan->monitors[address].tracker, now_ns)) {
-            judgeable = agent->ports->drain(agent->userdata);
+            rounds_drain(agent);
             drained = true;
         }
-        run_address(agent, now_ns, address, judgeable || !tracker_would_miss(&plan->monitors[address].tracker, now_ns));
+        run_address(agent, now_ns, address);
         rounds_arm(agent, address);
     }
 }

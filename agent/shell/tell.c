@@ -64,12 +64,19 @@ static void append_subject(const struct agent *agent, char *text, size_t size, u
         snprintf(text + used, size - used, ": %s", strerror(-error));
 }
 
+/* Where one address makes the reason; others are about the whole NIC. */
+static bool is_about_an_address(enum core_reason reason)
+{
+    return reason == CORE_REASON_IN_USE || reason == CORE_REASON_RIVAL || reason == CORE_REASON_DELETED ||
+           reason == CORE_REASON_CLAIM_FAILED || reason == CORE_REASON_RELEASE_FAILED;
+}
+
 void tell_reason(const struct agent *agent, uint32_t nic, char *text, size_t size)
 {
     const struct core_nic *n = &agent->plan->core.nics[nic];
 
     snprintf(text, size, "%s", reason_texts[n->reason]);
-    if (n->reason != CORE_REASON_NONE)
+    if (is_about_an_address(n->reason))
         append_subject(agent, text, size, n->reason_address, set_mac(&n->reason_mac), n->reason_error);
 }
 
