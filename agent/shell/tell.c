@@ -14,10 +14,11 @@ static const char *const reason_texts[CORE_REASONS] = {
     [CORE_REASON_WITNESS_MISSING] =
         "there is no witness to ask: approve it, name one in the file, or say `witness none`",
     [CORE_REASON_IN_USE] = "somebody answers for an address",
-    [CORE_REASON_CUT_OFF] = "this host was without carrier and no witness tells who is cut off now: the source must be "
-                            "seen alive again, or standinctl failover",
-    [CORE_REASON_DELETED] = "another program on this host keeps taking an address off: find it (networkd and "
-                            "NetworkManager can be told to leave foreign addresses alone)",
+    [CORE_REASON_CUT_OFF] =
+        ("this host was without carrier and no witness tells who is cut off now: the source must be "
+         "seen alive again, or standinctl failover"),
+    [CORE_REASON_DELETED] = ("another program on this host keeps taking an address off: find it (networkd and "
+                             "NetworkManager can be told to leave foreign addresses alone)"),
     [CORE_REASON_RIVAL] = "another target is about to take over: gave way",
     [CORE_REASON_NOT_ASKED] = "nobody could be asked whether the addresses are free",
     [CORE_REASON_POLICY_MANUAL] = "the file says `takeover manual`: standinctl approve or deny",
