@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
 #include <linux/ip.h>
 #include <stdalign.h>
 #include <string.h>
@@ -26,9 +27,11 @@
 /* A request on its way. */
 struct entry {
     struct claims_request request;
-    int verdict;   /* what was found out before sending; not 0: nothing is asked of the kernel */
-    int error;     /* the kernel's answer */
-    bool answered; /* `error` is set */
+    int verdict;    /* what was found out before sending; not 0: nothing is asked of the kernel */
+    int error;      /* the kernel's answer */
+    bool answered;  /* `error` is set */
+    bool prepare;   /* REMOVE, RENEW: message_build_preparation goes first */
+    uint32_t flags; /* REMOVE, RENEW: IFA_F_... that the address has */
 };
 
 struct claims {
@@ -42,6 +45,12 @@ struct claims {
     bool reporting;            /* within `result` calls */
     struct lookup *lookups;    /* CLAIMS_IN_FLIGHT_MAX; scratch of both directions */
 };
+
+/* As the kernel tells of it. */
+static uint32_t lease_of(const struct claims_request *request)
+{
+    return request->valid_s ? request->valid_s : MESSAGE_FOREVER;
+}
 
 static struct entry *entry_at(const struct claims *claims, uint32_t number)
 {
@@ -134,8 +143,8 @@ static uint32_t batch_size(const struct claims *claims)
     return n;
 }
 
-/* What the lookup says about a removal, before anything is asked of the kernel. */
-static int verdict_of_removal(const struct lookup *lookup)
+/* What the lookup says about a removal or a renewal, before anything is asked of the kernel. */
+static int verdict_of_lookup(const struct lookup *lookup)
 {
     if (lookup->error < 0)
         return lookup->error;
@@ -144,14 +153,42 @@ static int verdict_of_removal(const struct lookup *lookup)
     return lookup->ours ? 0 : -EACCES;
 }
 
-/* Looks all removals of the batch up, and refuses those that are not ours to make. */
-static void judge_removals(struct claims *claims, uint32_t n)
+/*
+ * The kernel keeps no account of the route that it makes for the prefix of an IPv6 address (Linux 6.18):
+ * - of a leased address it leaves the route behind, until the lease would have ended;
+ * - where an address for ever is given a lease, the route ends at once, also for the host's own addresses of that prefix.
+ */
+static bool needs_preparation(const struct claims_request *request, const struct lookup *lookup)
+{
+    bool leased = lookup->valid_s != MESSAGE_FOREVER;
+
+    if (!lookup->found || request->ip.family != AF_INET6 || (lookup->flags & IFA_F_NOPREFIXROUTE))
+        return false;
+    return request->operation == CLAIMS_REMOVE ? leased : !leased && lease_of(request) != MESSAGE_FOREVER;
+}
+
+/* So it is first made an address for ever, which takes its route along; or one without that route, which then adds it. */
+static struct nlmsghdr *build_preparation(void *buffer, uint32_t number, const struct claims_request *request,
+                                          uint32_t flags)
+{
+    return message_build_renewal(buffer, number, request,
+                                 request->operation == CLAIMS_REMOVE ? flags : flags | IFA_F_NOPREFIXROUTE, 0);
+}
+
+/* Looks all removals or renewals of the batch up, and refuses those that are not ours to make. */
+static void judge_batch(struct claims *claims, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
         claims->lookups[i] = (struct lookup){.request = &entry_at(claims, claims->sent + i)->request, .number = i};
     lookup_all(claims->query, claims->lookups, n);
-    for (uint32_t i = 0; i < n; i++)
-        entry_at(claims, claims->sent + claims->lookups[i].number)->verdict = verdict_of_removal(&claims->lookups[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct lookup *lookup = &claims->lookups[i];
+        struct entry *entry = entry_at(claims, claims->sent + lookup->number);
+
+        entry->verdict = verdict_of_lookup(lookup);
+        entry->flags = lookup->flags;
+        entry->prepare = needs_preparation(&entry->request, lookup);
+    }
 }
 
 /* The NICs whose promote_secondaries a batch turned on. */
@@ -177,8 +214,8 @@ static int promote_secondaries(struct query *query, int ifindex, struct promoted
     return error;
 }
 
-/* Follows judge_removals, whose lookups it reads: those of one NIC stand together. */
-static void protect_secondaries(struct claims *claims, uint32_t n, struct promoted *promoted)
+/* Follows judge_batch, whose lookups it reads: those of one NIC stand together. */
+static void protect_from_removal(struct claims *claims, uint32_t n, struct promoted *promoted)
 {
     int asked_ifindex = 0, error = 0;
 
@@ -196,20 +233,50 @@ static void protect_secondaries(struct claims *claims, uint32_t n, struct promot
     }
 }
 
-/* Sends the batch in one datagram. What is refused already goes as a message that does nothing, to keep the order. */
+/*
+ * An address that the host was given in the subnet of our claim hangs on ours, and would go when our lease ends: when
+ * nobody is left to have it promoted. So the setting stays on. Where that fails, the renewal is still the best there is.
+ */
+static void protect_from_expiry(struct claims *claims, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const struct lookup *lookup = &claims->lookups[i];
+        struct promoted promoted = {.n = 0};
+
+        if (lookup->ours && lookup->takes_foreign && lease_of(lookup->request) != MESSAGE_FOREVER)
+            promote_secondaries(claims->query, lookup->request->ifindex, &promoted);
+    }
+}
+
+static struct nlmsghdr *build_request(void *buffer, uint32_t number, const struct entry *entry)
+{
+    if (entry->verdict != 0)
+        return message_build_nothing(buffer, number);
+    if (entry->request.operation == CLAIMS_RENEW)
+        return message_build_renewal(buffer, number, &entry->request, entry->flags, entry->request.valid_s);
+    return message_build_claim(buffer, number, &entry->request);
+}
+
+/*
+ * Sends the batch in one datagram. What is refused already goes as a message that does nothing, to keep the order. The
+ * answer to a preparation, which comes only where that fails, makes room for the one to the request.
+ */
 static int send_batch(struct claims *claims, uint32_t n)
 {
-    alignas(struct nlmsghdr) char buffer[CLAIMS_BATCH * MESSAGE_BYTES_MAX];
+    alignas(struct nlmsghdr) char buffer[2 * CLAIMS_BATCH * MESSAGE_BYTES_MAX];
+    struct nlmsghdr *message;
     size_t length = 0;
 
     for (uint32_t i = 0; i < n; i++) {
         uint32_t number = claims->sent + i;
         const struct entry *entry = entry_at(claims, number);
-        const struct nlmsghdr *message = entry->verdict == 0
-                                             ? message_build_claim(buffer + length, number, &entry->request)
-                                             : message_build_nothing(buffer + length, number);
 
-        length += MNL_ALIGN(message->nlmsg_len);
+        if (entry->verdict == 0 && entry->prepare) {
+            message = build_preparation(buffer + length, number, &entry->request, entry->flags);
+            message->nlmsg_flags &= (uint16_t)~NLM_F_ACK;
+            length += MNL_ALIGN(message->nlmsg_len);
+        }
+        length += MNL_ALIGN(build_request(buffer + length, number, entry)->nlmsg_len);
     }
     if (mnl_socket_sendto(claims->socket, buffer, length) < 0)
         return -errno;
@@ -221,14 +288,18 @@ int claims_flush(struct claims *claims)
 {
     struct promoted promoted = {.n = 0};
     uint32_t n = batch_size(claims);
+    enum claims_operation operation;
     int error;
 
     if (n == 0)
         return (int)(claims->tail - claims->sent);
-    if (entry_at(claims, claims->sent)->request.operation == CLAIMS_REMOVE) {
-        judge_removals(claims, n);
-        protect_secondaries(claims, n, &promoted);
-    }
+    operation = entry_at(claims, claims->sent)->request.operation;
+    if (operation != CLAIMS_ADD)
+        judge_batch(claims, n);
+    if (operation == CLAIMS_REMOVE)
+        protect_from_removal(claims, n, &promoted);
+    else if (operation == CLAIMS_RENEW)
+        protect_from_expiry(claims, n);
     error = send_batch(claims, n);
     /* Where this fails the NIC is gone, or the setting stays on and keeps addresses that would have been lost. */
     for (size_t i = 0; i < promoted.n; i++)
@@ -258,20 +329,47 @@ static bool is_open_question(const struct entry *entry)
     return !entry->answered || (entry->request.operation == CLAIMS_ADD && entry->error == -EEXIST);
 }
 
-/* What the address, as it is now, says about an answer that was lost, or about an address that was there already. */
-static int result_of_lookup(const struct entry *entry, const struct lookup *lookup)
+/* Gives an address of ours that was there already the lease that is asked for. */
+static int adopt(struct claims *claims, const struct claims_request *request, const struct lookup *lookup)
 {
-    bool wanted = entry->request.operation == CLAIMS_ADD;
+    alignas(struct nlmsghdr) char buffer[MESSAGE_BYTES_MAX];
+    int error = 0;
 
-    if (lookup->error == -ENODEV && !wanted)
+    if (lookup->valid_s == lease_of(request))
         return 0;
-    if (lookup->error < 0)
-        return lookup->error;
-    if (wanted && lookup->found)
-        return lookup->ours ? 0 : -EEXIST;
-    if (entry->answered)
-        return entry->error;
-    return wanted || (lookup->found && lookup->ours) ? -ENOBUFS : 0;
+    if (needs_preparation(request, lookup))
+        error = query_carry_out(claims->query, build_preparation(buffer, 0, request, lookup->flags));
+    if (error == 0)
+        error =
+            query_carry_out(claims->query, message_build_renewal(buffer, 0, request, lookup->flags, request->valid_s));
+    return error;
+}
+
+/* What the address, as it is now, says about an answer that was lost, or about an address that was there already. */
+static int result_of_lookup(struct claims *claims, const struct entry *entry, const struct lookup *lookup)
+{
+    bool ours = lookup->found && lookup->ours;
+
+    switch (entry->request.operation) {
+    case CLAIMS_ADD:
+        if (lookup->error == 0 && ours)
+            return adopt(claims, &entry->request, lookup);
+        if (lookup->error == 0 && lookup->found)
+            return -EEXIST;
+        if (lookup->error < 0)
+            return lookup->error;
+        return entry->answered ? entry->error : -ENOBUFS;
+    case CLAIMS_REMOVE:
+        if (lookup->error < 0)
+            return lookup->error == -ENODEV ? 0 : lookup->error;
+        return ours ? -ENOBUFS : 0;
+    case CLAIMS_RENEW:
+        if (verdict_of_lookup(lookup) < 0)
+            return verdict_of_lookup(lookup);
+        /* A second later the lease reads shorter than asked for, and is renewed for nothing. */
+        return lookup->valid_s == lease_of(&entry->request) ? 0 : -ENOBUFS;
+    }
+    return -EINVAL;
 }
 
 static void settle_open_questions(struct claims *claims)
@@ -288,7 +386,7 @@ static void settle_open_questions(struct claims *claims)
     for (size_t i = 0; i < n; i++) {
         struct entry *entry = entry_at(claims, lookups[i].number);
 
-        entry->error = result_of_lookup(entry, &lookups[i]);
+        entry->error = result_of_lookup(claims, entry, &lookups[i]);
     }
 }
 
@@ -339,8 +437,10 @@ int claims_list_held(void (*each)(void *userdata, const struct claims_held *held
     for (size_t f = 0; f < sizeof families && error == 0; f++) {
         error = query_addresses(query, families[f], 0, &addresses, &n);
         for (size_t i = 0; i < n && error == 0; i++) {
-            struct claims_held held = {
-                .ifindex = addresses[i].ifindex, .ip = addresses[i].ip, .prefix = addresses[i].prefix};
+            struct claims_held held = {.ifindex = addresses[i].ifindex,
+                                       .ip = addresses[i].ip,
+                                       .prefix = addresses[i].prefix,
+                                       .valid_s = addresses[i].valid_s};
 
             if (addresses[i].proto == CLAIMS_PROTO && !addresses[i].peer)
                 each(userdata, &held);

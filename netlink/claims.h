@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Puts addresses on NICs and takes them off, in batches of netlink messages with an acknowledgement each (libmnl).
- * Every address put on carries our IFA_PROTO mark; only addresses that carry it are ever taken off.
+ * Every address put on carries our IFA_PROTO mark; only addresses that carry it are ever renewed or taken off.
  */
 #pragma once
 
@@ -22,6 +22,12 @@ struct claims;
 enum claims_operation {
     CLAIMS_ADD,
     CLAIMS_REMOVE,
+    /*
+     * Starts the lease anew, or sets another. Mark, flags and routes stay, and no notification says that anything went.
+     * The kernel cannot be told to change an address only where it is: so the address is looked up just before, and one
+     * that goes in the microseconds between is put on again.
+     */
+    CLAIMS_RENEW,
 };
 
 struct claims_request {
@@ -29,14 +35,15 @@ struct claims_request {
     uint32_t id; /* the caller's; comes back with the result */
     int ifindex;
     struct ip_address ip;
-    uint8_t prefix; /* exactly as it is to be put on, or was */
+    uint8_t prefix;   /* exactly as it is to be put on, or was */
+    uint32_t valid_s; /* ADD, RENEW: the lease, after which the kernel takes the address off by itself; 0: for ever */
 };
 
 /*
  * `error`: 0, or negative errno for this one address: the kernel's answer, or
- *   -EEXIST         ADD: the NIC has this address already, and it is not ours (one that is ours counts as put on)
- *   -EADDRNOTAVAIL  REMOVE: it is not there
- *   -EACCES         REMOVE: it is there, but does not carry our mark, and stays
+ *   -EEXIST         ADD: the NIC has this address already, and it is not ours (one that is ours is given the lease)
+ *   -EADDRNOTAVAIL  REMOVE, RENEW: it is not there
+ *   -EACCES         REMOVE, RENEW: it is there, but does not carry our mark, and stays as it is
  *   -ENODEV         there is no such NIC (any more), and so no such address
  *   -ENOBUFS        the kernel's answer was lost, and the address is not as asked for: ask again
  * Called from claims_on_readable only, in the order of submission. It may submit; it must not close.
@@ -55,9 +62,10 @@ int claims_submit(struct claims *claims, const struct claims_request *request);
 /*
  * Sends at most one batch, all of one operation. Returns how many requests are still queued (call again next turn), or
  * negative errno: nothing was sent, and all stays queued. Sends nothing while CLAIMS_IN_FLIGHT_MAX answers wait to be
- * read. Removals are looked up in the kernel just before; where one would take secondary addresses of its subnet along
- * (promote_secondaries off), the NIC's setting is turned on for that one batch. Remove in the reverse order of adding:
- * it spares the kernel the work.
+ * read. Removals and renewals are looked up in the kernel just before. Where a removal would take secondary addresses of
+ * its subnet along (promote_secondaries off), the NIC's setting is turned on for that one batch; where the end of a lease
+ * would take along one that is not ours, it is turned on and stays. Remove in the reverse order of adding: it spares the
+ * kernel the work.
  */
 int claims_flush(struct claims *claims);
 /* Reads the kernel's answers and hands each to the result callback. */
@@ -68,6 +76,7 @@ struct claims_held {
     int ifindex;
     struct ip_address ip;
     uint8_t prefix;
+    uint32_t valid_s; /* what is left of its lease; UINT32_MAX: for ever */
 };
 /* Asks the kernel (not a cache) for every address that carries our mark. 0 or negative errno. Blocks; for start-up. */
 int claims_list_held(void (*each)(void *userdata, const struct claims_held *held), void *userdata);

@@ -44,8 +44,19 @@ static void match(const struct address_message *address, struct lookup *lookups,
     for (; lookup < lookups + n && compare_to_address(address, lookup) == 0; lookup++) {
         lookup->found = true;
         lookup->ours = address->proto == CLAIMS_PROTO;
+        lookup->flags = address->flags;
+        lookup->valid_s = address->valid_s;
         lookup->takes_along = address->ip.family == AF_INET && !address->secondary && address->prefix < 32;
     }
+}
+
+/* Marks every lookup that this secondary address, which is not ours, hangs on: the one of its subnet and prefix. */
+static void match_foreign(const struct address_message *address, struct lookup *lookups, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (lookups[i].takes_along && lookups[i].request->prefix == address->prefix &&
+            ip_address_same_net(&lookups[i].request->ip, &address->ip, address->prefix))
+            lookups[i].takes_foreign = true;
 }
 
 /* All lookups of one NIC and family. */
@@ -68,6 +79,9 @@ static void look_up_group(struct query *query, struct lookup *lookups, size_t n)
     }
     for (size_t i = 0; i < n; i++)
         lookups[i].takes_along = lookups[i].takes_along && secondaries;
+    for (size_t i = 0; secondaries && i < n_addresses; i++)
+        if (addresses[i].secondary && addresses[i].proto != CLAIMS_PROTO)
+            match_foreign(&addresses[i], lookups, n);
 }
 
 void lookup_all(struct query *query, struct lookup *lookups, size_t n)

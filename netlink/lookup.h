@@ -12,6 +12,9 @@ struct lookup {
     bool found;                           /* this very address, prefix and NIC is there */
     bool ours;                            /* and carries our mark */
     bool takes_along;                     /* taking it off may delete others that hang on it (IPv4 secondaries) */
+    bool takes_foreign;                   /* and one that is not ours hangs on it now */
+    uint32_t flags;                       /* IFA_F_... */
+    uint32_t valid_s;                     /* what is left of its lifetime; MESSAGE_FOREVER */
     int error;                            /* negative errno: could not be asked, -ENODEV: there is no such NIC */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "netlink/message.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <limits.h>
@@ -9,9 +10,6 @@
 #include <linux/ip.h>
 #include <string.h>
 #include <sys/socket.h>
-
-/* The lifetime that never ends (kernel: INFINITY_LIFE_TIME). */
-#define LIFETIME_FOREVER UINT32_MAX
 
 int message_each(const void *bytes, size_t length, bool (*each)(void *userdata, const struct nlmsghdr *message),
                  void *userdata)
@@ -37,6 +35,9 @@ static bool has_payload(const struct nlmsghdr *message, size_t size)
     return message->nlmsg_len >= MNL_NLMSG_HDRLEN && mnl_nlmsg_get_payload_len(message) >= size;
 }
 
+/* What a renewal must state again. The kernel's own findings (permanent, deprecated, tentative) are not among them. */
+#define FLAGS_KEPT (IFA_F_NODAD | IFA_F_NOPREFIXROUTE)
+
 /* Attributes of ifaddrmsg, by type; NULL where absent. */
 struct address_attributes {
     const struct nlattr *by_type[IFA_MAX + 1];
@@ -57,13 +58,23 @@ static bool attribute_holds(const struct nlattr *attribute, size_t size)
     return attribute && mnl_attr_get_payload_len(attribute) >= size;
 }
 
+/* Without a lifetime the kernel means one that never ends. */
+static uint32_t valid_of(const struct nlattr *cache_info)
+{
+    struct ifa_cacheinfo lifetime;
+
+    if (!attribute_holds(cache_info, sizeof lifetime))
+        return MESSAGE_FOREVER;
+    memcpy(&lifetime, mnl_attr_get_payload(cache_info), sizeof lifetime);
+    return lifetime.ifa_valid;
+}
+
 int message_parse_address(const struct nlmsghdr *message, struct address_message *ret)
 {
     struct address_attributes attributes = {};
     struct address_message address = {};
     const struct nlattr *local, *other;
     const struct ifaddrmsg *header;
-    uint32_t flags;
     size_t size;
 
     if (message->nlmsg_type != RTM_NEWADDR && message->nlmsg_type != RTM_DELADDR)
@@ -86,16 +97,17 @@ int message_parse_address(const struct nlmsghdr *message, struct address_message
     if (!attribute_holds(local, size) || (other && !attribute_holds(other, size)))
         return -EBADMSG;
 
-    flags = header->ifa_flags;
-    if (attribute_holds(attributes.by_type[IFA_FLAGS], sizeof flags))
-        flags = mnl_attr_get_u32(attributes.by_type[IFA_FLAGS]);
+    address.flags = header->ifa_flags;
+    if (attribute_holds(attributes.by_type[IFA_FLAGS], sizeof address.flags))
+        address.flags = mnl_attr_get_u32(attributes.by_type[IFA_FLAGS]);
     if (attribute_holds(attributes.by_type[IFA_PROTO], sizeof address.proto))
         address.proto = mnl_attr_get_u8(attributes.by_type[IFA_PROTO]);
     address.ifindex = (int)header->ifa_index;
     address.ip = ip_address_of(header->ifa_family, mnl_attr_get_payload(local));
     address.prefix = header->ifa_prefixlen;
     /* The same bit reads "temporary" for IPv6. */
-    address.secondary = header->ifa_family == AF_INET && (flags & IFA_F_SECONDARY) != 0;
+    address.secondary = header->ifa_family == AF_INET && (address.flags & IFA_F_SECONDARY) != 0;
+    address.valid_s = valid_of(attributes.by_type[IFA_CACHEINFO]);
     address.peer = other && memcmp(mnl_attr_get_payload(local), mnl_attr_get_payload(other), size) != 0;
     *ret = address;
     return 0;
@@ -193,20 +205,31 @@ static void put_ipv4_broadcast(struct nlmsghdr *message, const struct claims_req
     mnl_attr_put(message, IFA_BROADCAST, 4, broadcast.bytes);
 }
 
-/* We asked the link ourselves before, so no DAD; deprecated from the start, so never chosen as source (RFC 6724, 5). */
-static void put_ipv6_lifetime(struct nlmsghdr *message)
+/* IPv6: deprecated from the start and for good, so never chosen as source (RFC 6724, 5). IPv4 has no such rule. */
+static void put_lifetime(struct nlmsghdr *message, uint8_t family, uint32_t valid_s)
 {
-    struct ifa_cacheinfo lifetime = {.ifa_prefered = 0, .ifa_valid = LIFETIME_FOREVER};
+    struct ifa_cacheinfo lifetime = {.ifa_valid = valid_s ? valid_s : MESSAGE_FOREVER};
 
-    mnl_attr_put_u32(message, IFA_FLAGS, IFA_F_NODAD);
+    lifetime.ifa_prefered = family == AF_INET ? lifetime.ifa_valid : 0;
     mnl_attr_put(message, IFA_CACHEINFO, sizeof lifetime, &lifetime);
 }
 
-struct nlmsghdr *message_build_claim(void *buffer, uint32_t sequence, const struct claims_request *request)
+/*
+ * IPv6: we asked the link ourselves before, so no DAD. A host prefix needs no route beside the one of table local; and one
+ * that the kernel made for a leased address would outlive its removal.
+ */
+static uint32_t flags_of(const struct claims_request *request)
 {
-    bool add = request->operation == CLAIMS_ADD;
-    struct nlmsghdr *message =
-        start(buffer, add ? RTM_NEWADDR : RTM_DELADDR, NLM_F_ACK | (add ? NLM_F_CREATE | NLM_F_EXCL : 0), sequence);
+    if (request->ip.family == AF_INET)
+        return 0;
+    return request->prefix == 128 ? IFA_F_NODAD | IFA_F_NOPREFIXROUTE : IFA_F_NODAD;
+}
+
+/* What every message names: this very address, prefix and NIC. */
+static struct nlmsghdr *start_address(void *buffer, uint16_t type, uint16_t flags, uint32_t sequence,
+                                      const struct claims_request *request)
+{
+    struct nlmsghdr *message = start(buffer, type, NLM_F_ACK | flags, sequence);
     struct ifaddrmsg *header = mnl_nlmsg_put_extra_header(message, sizeof *header);
     size_t size = ip_address_size(request->ip.family);
 
@@ -217,14 +240,37 @@ struct nlmsghdr *message_build_claim(void *buffer, uint32_t sequence, const stru
     mnl_attr_put(message, IFA_LOCAL, size, request->ip.bytes);
     /* In RTM_DELADDR this makes the kernel compare the prefix too, so that it takes off this very address. */
     mnl_attr_put(message, IFA_ADDRESS, size, request->ip.bytes);
-    if (!add)
-        return message;
+    return message;
+}
+
+/* All that makes it a claim: also what REPLACE would clear if it were left out. */
+static struct nlmsghdr *put_claim(struct nlmsghdr *message, const struct claims_request *request, uint32_t flags,
+                                  uint32_t valid_s)
+{
     mnl_attr_put_u8(message, IFA_PROTO, CLAIMS_PROTO);
     if (request->ip.family == AF_INET)
         put_ipv4_broadcast(message, request);
-    else
-        put_ipv6_lifetime(message);
+    if (flags != 0)
+        mnl_attr_put_u32(message, IFA_FLAGS, flags);
+    put_lifetime(message, request->ip.family, valid_s);
     return message;
+}
+
+struct nlmsghdr *message_build_claim(void *buffer, uint32_t sequence, const struct claims_request *request)
+{
+    assert(request->operation != CLAIMS_RENEW);
+    if (request->operation == CLAIMS_REMOVE)
+        return start_address(buffer, RTM_DELADDR, 0, sequence, request);
+    return put_claim(start_address(buffer, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sequence, request), request,
+                     flags_of(request), request->valid_s);
+}
+
+/* Without NLM_F_CREATE: today's kernels put the address on all the same, where it is not; one that does not is better. */
+struct nlmsghdr *message_build_renewal(void *buffer, uint32_t sequence, const struct claims_request *request,
+                                       uint32_t flags, uint32_t valid_s)
+{
+    return put_claim(start_address(buffer, RTM_NEWADDR, NLM_F_REPLACE, sequence, request), request, flags & FLAGS_KEPT,
+                     valid_s);
 }
 
 struct nlmsghdr *message_build_nothing(void *buffer, uint32_t sequence)

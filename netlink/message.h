@@ -8,15 +8,19 @@
 
 /* Room for any one message that is built here. */
 #define MESSAGE_BYTES_MAX 128
+/* The lifetime that never ends (kernel: INFINITY_LIFE_TIME). */
+#define MESSAGE_FOREVER UINT32_MAX
 
 /* An address as RTM_NEWADDR or RTM_DELADDR tells of it. */
 struct address_message {
     int ifindex;
     struct ip_address ip; /* the local one */
     uint8_t prefix;
-    uint8_t proto;  /* IFA_PROTO: who put it there; 0 where the kernel says nothing */
-    bool secondary; /* IPv4: hangs on the first address of its subnet, and goes with it */
-    bool peer;      /* point to point: the prefix is the peer's */
+    uint8_t proto;    /* IFA_PROTO: who put it there; 0 where the kernel says nothing */
+    bool secondary;   /* IPv4: hangs on the first address of its subnet, and goes with it */
+    bool peer;        /* point to point: the prefix is the peer's */
+    uint32_t flags;   /* IFA_F_... */
+    uint32_t valid_s; /* what is left of its valid lifetime; MESSAGE_FOREVER */
 };
 
 /*
@@ -36,7 +40,11 @@ int message_parse_result(const struct nlmsghdr *message, int *ret_error);
 int message_parse_devconf(const struct nlmsghdr *message, unsigned setting, uint32_t *ret);
 
 /* Each builds one message at `buffer` (aligned, MESSAGE_BYTES_MAX) and returns it. */
+/* An addition or a removal. */
 struct nlmsghdr *message_build_claim(void *buffer, uint32_t sequence, const struct claims_request *request);
+/* Gives the address the lifetime `valid_s` (0: for ever) and `flags`: those that it has, or the kernel clears them. */
+struct nlmsghdr *message_build_renewal(void *buffer, uint32_t sequence, const struct claims_request *request,
+                                       uint32_t flags, uint32_t valid_s);
 struct nlmsghdr *message_build_nothing(void *buffer, uint32_t sequence);
 struct nlmsghdr *message_build_get_addresses(void *buffer, uint32_t sequence, uint8_t family, int ifindex);
 struct nlmsghdr *message_build_get_link(void *buffer, uint32_t sequence, int ifindex);

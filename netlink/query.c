@@ -204,6 +204,14 @@ int query_addresses(struct query *query, uint8_t family, int ifindex, const stru
     return -EBUSY;
 }
 
+int query_carry_out(struct query *query, struct nlmsghdr *message)
+{
+    struct answer answer = {};
+
+    message->nlmsg_seq = ++query->sequence;
+    return ask(query, message, &answer);
+}
+
 int query_get_devconf(struct query *query, int ifindex, unsigned setting, uint32_t *ret)
 {
     alignas(struct nlmsghdr) char buffer[MESSAGE_BYTES_MAX];
@@ -219,7 +227,6 @@ int query_get_devconf(struct query *query, int ifindex, unsigned setting, uint32
 int query_set_devconf(struct query *query, int ifindex, unsigned setting, uint32_t value)
 {
     alignas(struct nlmsghdr) char buffer[MESSAGE_BYTES_MAX];
-    struct answer answer = {};
 
-    return ask(query, message_build_set_devconf(buffer, ++query->sequence, ifindex, setting, value), &answer);
+    return query_carry_out(query, message_build_set_devconf(buffer, 0, ifindex, setting, value));
 }

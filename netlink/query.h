@@ -30,6 +30,9 @@ void query_close(struct query *query);
 int query_addresses(struct query *query, uint8_t family, int ifindex, const struct address_message **ret,
                     size_t *ret_n);
 
+/* Has the kernel carry one message out, which it numbers. The kernel's answer: 0 or negative errno. */
+int query_carry_out(struct query *query, struct nlmsghdr *message);
+
 /* Reads and sets one IPv4 setting (IPV4_DEVCONF_...) of the NIC. 0 or negative errno. */
 int query_get_devconf(struct query *query, int ifindex, unsigned setting, uint32_t *ret);
 int query_set_devconf(struct query *query, int ifindex, unsigned setting, uint32_t value);

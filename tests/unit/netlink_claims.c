@@ -6,119 +6,7 @@
 
 #include <cmocka.h>
 
-#include "agent/base/cleanup.h"
-#include "netlink/claims.h"
-#include "tests/unit/netlink_world.h"
-
-#define MANY 1000
-#define RESULTS_MAX (4 * MANY)
-
-/* A NIC v0, the claims, and what they reported. */
-struct world {
-    struct claims *claims;
-    int nic;
-    size_t n;
-    struct {
-        uint32_t id;
-        int error;
-    } results[RESULTS_MAX];
-    int resubmit; /* so often is a request that was answered submitted again, by the callback */
-};
-
-static void on_result(void *userdata, const struct claims_request *request, int error)
-{
-    struct world *world = userdata;
-
-    assert_true(world->n < RESULTS_MAX);
-    world->results[world->n].id = request->id;
-    world->results[world->n++].error = error;
-    if (world->resubmit > 0) {
-        world->resubmit--;
-        assert_int_equal(claims_submit(world->claims, request), 0);
-    }
-}
-
-static int setup(void **state)
-{
-    struct world *world;
-
-    if (enter_namespace(state) < 0)
-        return -1;
-    run("sysctl -qw net.ipv4.conf.all.promote_secondaries=0 net.ipv4.conf.default.promote_secondaries=0");
-    run("ip link add v0 type veth peer name v1 && ip link set v0 up && ip link set v1 up");
-    world = calloc(1, sizeof *world);
-    world->nic = index_of("v0");
-    if (claims_open(&world->claims, on_result, world) < 0)
-        return -1;
-    *state = world;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct world *world = *state;
-
-    claims_close(world->claims);
-    free(world);
-    return 0;
-}
-
-static void submit(struct world *world, enum claims_operation operation, uint32_t id, const char *ip, uint8_t prefix)
-{
-    struct claims_request request = {
-        .operation = operation, .id = id, .ifindex = world->nic, .ip = ip_of(ip), .prefix = prefix};
-
-    assert_int_equal(claims_submit(world->claims, &request), 0);
-}
-
-/* Sends and reads until nothing is queued. */
-static void settle(struct world *world)
-{
-    int queued;
-
-    do {
-        queued = claims_flush(world->claims);
-        assert_true(queued >= 0);
-        assert_true(becomes_readable(claims_fd(world->claims), PATIENCE_MS));
-        assert_int_equal(claims_on_readable(world->claims), 0);
-    } while (queued > 0);
-}
-
-static void expect(struct world *world, size_t place, uint32_t id, int error)
-{
-    assert_true(place < world->n);
-    assert_int_equal(world->results[place].id, id);
-    assert_int_equal(world->results[place].error, error);
-}
-
-/* One request, and its result. */
-static int try(struct world *world, enum claims_operation operation, const char *ip, uint8_t prefix)
-{
-    world->n = 0;
-    submit(world, operation, 1, ip, prefix);
-    settle(world);
-    assert_int_equal(world->n, 1);
-    return world->results[0].error;
-}
-
-static bool on_nic(const char *text)
-{
-    return output_has("ip -o addr show dev v0", text);
-}
-
-static void count_held(void *userdata, const struct claims_held *held)
-{
-    (void)held;
-    ++*(size_t *)userdata;
-}
-
-static size_t n_held(void)
-{
-    size_t n = 0;
-
-    assert_int_equal(claims_list_held(count_held, &n), 0);
-    return n;
-}
+#include "tests/unit/netlink_claims_world.h"
 
 static void test_ipv4_goes_on_and_off(void **state)
 {
@@ -256,16 +144,6 @@ static void test_primary_and_secondaries_go_in_any_order(void **state)
     assert_int_equal(n_held(), 0);
 }
 
-static void submit_many(struct world *world, enum claims_operation operation)
-{
-    char ip[IP_ADDRESS_TEXT];
-
-    for (unsigned i = 0; i < MANY; i++) {
-        snprintf(ip, sizeof ip, i % 2 ? "10.1.%u.%u" : "2001:db8::%u:%u", i / 200, i % 200 + 1);
-        submit(world, operation, i, ip, i % 2 ? 32 : 128);
-    }
-}
-
 static void test_a_thousand_addresses(void **state)
 {
     struct world *world = *state;
@@ -314,14 +192,6 @@ static void test_answers_that_nobody_reads_stop_the_sending(void **state)
     assert_int_equal(world->n, 2 * MANY);
     for (uint32_t i = 0; i < 2 * MANY; i++)
         expect(world, i, i % MANY, 0);
-}
-
-/* The smallest receive queue that the kernel allows: it holds a few answers. */
-static void shrink_queue(struct world *world)
-{
-    int least = 0;
-
-    assert_int_equal(setsockopt(claims_fd(world->claims), SOL_SOCKET, SO_RCVBUF, &least, sizeof least), 0);
 }
 
 static void test_lost_answers_are_looked_up(void **state)
@@ -439,8 +309,6 @@ static void test_requests_that_are_no_addresses_are_refused(void **state)
     assert_int_equal(claims_submit(world->claims, &nowhere), -EINVAL);
     assert_int_equal(claims_flush(world->claims), 0);
 }
-
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
 {

@@ -108,6 +108,80 @@ static void test_scope_and_broadcast(void **state)
     }
 }
 
+/* The lifetime that a message gives. */
+static struct ifa_cacheinfo lifetime_of(const struct nlmsghdr *message)
+{
+    struct ifa_cacheinfo lifetime;
+    const struct nlattr *attribute = attribute_of(message, IFA_CACHEINFO);
+
+    assert_non_null(attribute);
+    assert_int_equal(mnl_attr_get_payload_len(attribute), sizeof lifetime);
+    memcpy(&lifetime, mnl_attr_get_payload(attribute), sizeof lifetime);
+    return lifetime;
+}
+
+static void test_lifetimes(void **state)
+{
+    static const char *const ips[] = {"192.0.2.10", "2001:db8::10"};
+    static const uint32_t leases_s[] = {0, 1, 3600, UINT32_MAX};
+    struct address_message read;
+    struct bytes bytes;
+
+    (void)state;
+    for (size_t i = 0; i < 8; i++) {
+        uint32_t valid_s = leases_s[i / 2], wanted_s = valid_s ? valid_s : MESSAGE_FOREVER;
+        struct claims_request request = request_of(CLAIMS_ADD, ips[i % 2], 24);
+        struct nlmsghdr *message;
+
+        request.valid_s = valid_s;
+        message = message_build_claim(bytes.buffer, 42, &request);
+        assert_int_equal(lifetime_of(message).ifa_valid, wanted_s);
+        assert_int_equal(lifetime_of(message).ifa_prefered, i % 2 ? 0 : wanted_s);
+        assert_int_equal(message_parse_address(message, &read), 0);
+        assert_int_equal(read.valid_s, wanted_s);
+        request.valid_s = 77; /* not what a renewal is given */
+        message = message_build_renewal(bytes.buffer, 42, &request, 0, valid_s);
+        assert_int_equal(lifetime_of(message).ifa_valid, wanted_s);
+        assert_int_equal(lifetime_of(message).ifa_prefered, i % 2 ? 0 : wanted_s);
+    }
+}
+
+static void test_a_renewal_keeps_flags_and_mark(void **state)
+{
+    struct claims_request request = request_of(CLAIMS_RENEW, "2001:db8::10", 64);
+    struct address_message read;
+    struct nlmsghdr *message;
+    struct bytes bytes;
+
+    (void)state;
+    message = message_build_renewal(bytes.buffer, 42, &request, UINT32_MAX, 3600);
+    assert_true(message->nlmsg_len <= MESSAGE_BYTES_MAX);
+    assert_int_equal(message->nlmsg_type, RTM_NEWADDR);
+    /* NLM_F_CREATE would be the word for bringing back what is gone. */
+    assert_int_equal(message->nlmsg_flags, NLM_F_REQUEST | NLM_F_ACK | NLM_F_REPLACE);
+    assert_int_equal(message_parse_address(message, &read), 0);
+    assert_int_equal(read.proto, CLAIMS_PROTO);
+    assert_int_equal(read.prefix, 64);
+    /* What the kernel finds out by itself is not for us to say. */
+    assert_int_equal(read.flags, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
+    message = message_build_renewal(bytes.buffer, 42, &request, IFA_F_PERMANENT, 3600);
+    assert_null(attribute_of(message, IFA_FLAGS));
+}
+
+static void test_an_address_without_lifetime_is_for_ever(void **state)
+{
+    struct address_message read;
+    struct bytes bytes;
+    struct nlmsghdr *message = build(&bytes, CLAIMS_REMOVE, "192.0.2.10", 24);
+
+    (void)state;
+    assert_int_equal(message_parse_address(message, &read), 0);
+    assert_int_equal(read.valid_s, MESSAGE_FOREVER);
+    mnl_attr_put(message, IFA_CACHEINFO, 8, (const uint32_t[]){1, 1}); /* cut off */
+    assert_int_equal(message_parse_address(message, &read), 0);
+    assert_int_equal(read.valid_s, MESSAGE_FOREVER);
+}
+
 static void test_secondary_and_peer_are_seen(void **state)
 {
     struct bytes bytes;
@@ -277,6 +351,9 @@ int main(void)
         cmocka_unit_test(test_what_is_built_reads_the_same),
         cmocka_unit_test(test_removal_names_the_very_address),
         cmocka_unit_test(test_scope_and_broadcast),
+        cmocka_unit_test(test_lifetimes),
+        cmocka_unit_test(test_a_renewal_keeps_flags_and_mark),
+        cmocka_unit_test(test_an_address_without_lifetime_is_for_ever),
         cmocka_unit_test(test_secondary_and_peer_are_seen),
         cmocka_unit_test(test_ipv6_without_local_is_its_address),
         cmocka_unit_test(test_broken_addresses_are_refused),
