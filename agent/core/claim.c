@@ -23,14 +23,18 @@ static enum core_reason refusal_of(const struct core *core, const struct core_ad
     return verify_address(core, a, target);
 }
 
-/* The kernel refused it here: the fallback NIC may take it. */
-static bool claim_elsewhere(struct core *core, uint32_t address)
+/* The kernel refused it here: the fallback NIC may take it, while the evidence is as fresh as verify wants it. */
+static bool claim_elsewhere(struct core *core, nsec_t now_ns, uint32_t address)
 {
     const struct core_address *a = &core->addresses[address];
+    const struct core_nic *n = &core->nics[a->nic];
+    bool forced = n->reason == CORE_REASON_FORCED;
     uint16_t other = a->target[1];
 
-    if (other == CORE_NO_TARGET || other == a->held_on ||
-        refusal_of(core, a, other, core->nics[a->nic].reason == CORE_REASON_FORCED) != CORE_REASON_NONE)
+    if (other == CORE_NO_TARGET || other == a->held_on || refusal_of(core, a, other, forced) != CORE_REASON_NONE)
+        return false;
+    /* No round asks while claims are under way: a slow kernel's refusal may find the source alive again. */
+    if (!forced && now_ns - n->since_ns > core->sources[n->source].verify_spacing_ns)
         return false;
     address_claim(core, address, other);
     return true;
@@ -138,7 +142,7 @@ void core_on_claimed(struct core *core, nsec_t now_ns, uint32_t address, int err
     if (error < 0) {
         address_set_claim(core, address, CORE_CLAIM_FAILED);
         a->error = error;
-        if (n->state == CORE_CLAIMING && claim_elsewhere(core, address))
+        if (n->state == CORE_CLAIMING && claim_elsewhere(core, now_ns, address))
             return;
         a->held_on = CORE_NO_TARGET;
     } else {

@@ -45,6 +45,7 @@ enum core_reason {
     CORE_REASON_IN_USE,          /* somebody answers for an address: which, and with which MAC */
     CORE_REASON_CUT_OFF,         /* carrier was lost meanwhile, and no witness tells whose fault it is now */
     CORE_REASON_DELETED,         /* somebody else keeps taking the addresses off this host */
+    CORE_REASON_LAPSED,          /* held so long without us that the kernel took it off: verified again */
     CORE_REASON_RIVAL,           /* another target was about to claim: we gave way */
     CORE_REASON_NOT_ASKED,       /* the broadcasts that must stay unanswered could not be sent */
     CORE_REASON_POLICY_MANUAL,
@@ -256,8 +257,11 @@ void core_on_source_seen(struct core *core, nsec_t now_ns, uint32_t address);
 /* The kernel's answer; `error` 0 or negative errno. */
 void core_on_claimed(struct core *core, nsec_t now_ns, uint32_t address, int error);
 void core_on_released(struct core *core, nsec_t now_ns, uint32_t address, int error);
-/* The kernel says that `address`, which we hold, is gone, and it was not us. */
-void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address);
+/*
+ * The kernel says that `address`, which we hold, is gone, and it was not us. It is put back; where its lease had run out
+ * (`lapsed`), nobody knows what happened meanwhile, and it has to be lost and verified again first.
+ */
+void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address, bool lapsed);
 /* Found at start: `address` is on `target` and carries our mark. */
 void core_on_adopted(struct core *core, nsec_t now_ns, uint32_t address, uint16_t target);
 

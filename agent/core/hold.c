@@ -12,38 +12,48 @@ static bool insists(struct core_address *a, nsec_t now_ns)
     return ++a->deletions > CORE_PUT_BACK_MAX;
 }
 
-void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address)
+void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address, bool lapsed)
 {
     struct core_address *a = &core->addresses[address];
     struct core_nic *n = &core->nics[a->nic];
+    bool back = a->source_seen_ns != NSEC_UNSET;
 
     if (a->claim != CORE_CLAIM_HELD)
         return;
-    if (!insists(a, now_ns)) {
+    if (!lapsed && !back && !insists(a, now_ns)) {
         address_claim(core, address, a->held_on);
         return;
     }
-    /* Two programs that undo each other help nobody: what is left is lost anew, and not at once. */
+    /* Two programs that undo each other help nobody: what is left is lost anew, and not at once. Nor is an address put
+     * back over the head of a source that was seen to have it again. */
     address_set_claim(core, address, CORE_CLAIM_FREE);
     a->held_on = CORE_NO_TARGET;
-    n->hold_off_ns = now_ns + CORE_PUT_BACK_NS;
+    if (!lapsed)
+        n->hold_off_ns = now_ns + CORE_PUT_BACK_NS;
     if (n->state != CORE_HOLDING)
         return;
-    nic_blame(n, address, NULL, 0);
+    nic_blame(n, address, back ? &a->mac : NULL, 0);
     nic_enter(core, now_ns, a->nic, n->n_held > 0 || n->n_claiming > 0 ? CORE_HOLDING : CORE_BLOCKED,
-              CORE_REASON_DELETED);
+              back     ? CORE_REASON_IN_USE
+              : lapsed ? CORE_REASON_LAPSED
+                       : CORE_REASON_DELETED);
     nic_restart(core, a->nic);
 }
 
-/* Takes off what is held on a target without carrier, where another one could have it. How many. */
-static uint32_t leave_target(struct core *core, const struct core_nic *n, uint16_t target)
+static bool is_stranded(const struct core *core, const struct core_address *a)
+{
+    return a->claim == CORE_CLAIM_HELD && !core->targets[a->held_on].fit;
+}
+
+/* Takes off what is held on targets without carrier, where another one could have it. How many. */
+static uint32_t leave_targets(struct core *core, const struct core_nic *n)
 {
     uint32_t left = 0;
 
     for (uint32_t i = n->first_address + n->n_addresses; i-- > n->first_address;) {
         const struct core_address *a = &core->addresses[i];
 
-        if (a->claim != CORE_CLAIM_HELD || a->held_on != target || fit_target(core, a) == CORE_NO_TARGET)
+        if (!is_stranded(core, a) || fit_target(core, a) == CORE_NO_TARGET)
             continue;
         address_release(core, i);
         left++;
@@ -51,28 +61,28 @@ static uint32_t leave_target(struct core *core, const struct core_nic *n, uint16
     return left;
 }
 
-static bool holds_on(const struct core *core, const struct core_nic *n, uint16_t target)
+static bool holds_stranded(const struct core *core, const struct core_nic *n)
 {
     for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
-        if (core->addresses[i].claim == CORE_CLAIM_HELD && core->addresses[i].held_on == target)
+        if (is_stranded(core, &core->addresses[i]))
             return true;
     return false;
 }
 
-void hold_on_link(struct core *core, nsec_t now_ns, uint32_t nic, uint16_t target)
+void hold_on_link(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
 
-    if (n->state != CORE_HOLDING || !holds_on(core, n, target))
+    if (n->state != CORE_HOLDING)
         return;
-    if (core->targets[target].fit) {
+    if (!holds_stranded(core, n)) {
         if (n->reason == CORE_REASON_NO_CARRIER)
             nic_enter(core, now_ns, nic, CORE_HOLDING, CORE_REASON_LOST);
         return;
     }
     nic_blame(n, NO_ADDRESS, NULL, 0);
     n->moving = true;
-    if (leave_target(core, n, target) > 0) {
+    if (leave_targets(core, n) > 0) {
         nic_enter(core, now_ns, nic, CORE_RELEASING, CORE_REASON_NO_CARRIER);
         return;
     }

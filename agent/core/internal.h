@@ -61,7 +61,7 @@ enum core_reason verify_address(const struct core *core, const struct core_addre
 
 /* hold.c */
 /* A target lost or regained its carrier: what is held there moves, or says that it cannot be reached. */
-void hold_on_link(struct core *core, nsec_t now_ns, uint32_t nic, uint16_t target);
+void hold_on_link(struct core *core, nsec_t now_ns, uint32_t nic);
 
 /* claim.c */
 void address_claim(struct core *core, uint32_t address, uint16_t target);

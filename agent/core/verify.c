@@ -330,13 +330,34 @@ void verify_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
         verify_ask_witnesses(core, now_ns, nic);
         /* No intent from a host that may be the isolated one. Until the verdict the own address asks, because the probe
          * form would hinder a source that is in its own duplicate address detection. */
-        if (missing && (!waiting || f.claimable > 0))
+        if ((missing || (waiting && n->asked_apart && now_ns + spacing_ns(core, n) <= n->verify_until_ns)) &&
+            (!waiting || f.claimable > 0))
             verify_ask(core, now_ns, nic, verifying && would_claim(core, n));
         n->next_ask_ns = missing || waiting ? now_ns + spacing_ns(core, n) : NSEC_NEVER;
         nic_set_timer(core, nic);
     }
     if (verifying)
         verify_look(core, now_ns, nic);
+}
+
+static bool uses_target(const struct core *core, const struct core_nic *n, uint16_t target)
+{
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
+        if (fit_target(core, &core->addresses[i]) == target)
+            return true;
+    return false;
+}
+
+/*
+ * A witness' first answer since the first miss shows that its own request had a way. What was asked before may have been
+ * asked of nobody, by a host that was cut off, and has to be asked again.
+ */
+static void forget_earlier_asks(const struct core *core, struct core_nic *n, uint16_t target, nsec_t asked_ns)
+{
+    if (n->asks == 0 || n->last_ask_ns >= asked_ns || !uses_target(core, n, target))
+        return;
+    n->asks = 0;
+    n->intended = false;
 }
 
 void core_on_witness(struct core *core, nsec_t now_ns, uint16_t target, nsec_t asked_ns)
@@ -350,7 +371,10 @@ void core_on_witness(struct core *core, nsec_t now_ns, uint16_t target, nsec_t a
     for (uint32_t i = 0; i < core->n_nics; i++) {
         struct core_nic *n = &core->nics[i];
 
-        if (n->state != CORE_VERIFYING || n->evidence_ns <= before_ns)
+        if (n->evidence_ns <= before_ns)
+            continue;
+        forget_earlier_asks(core, n, target, asked_ns);
+        if (n->state != CORE_VERIFYING)
             continue;
         /* The broadcast that waited for it goes out now, at its distance from the one before. */
         if (asks_missing(core, n) && (n->asks == 0 || now_ns - n->last_ask_ns >= spacing_ns(core, n)))

@@ -345,7 +345,7 @@ void core_on_link(struct core *core, nsec_t now_ns, uint16_t target, bool fit)
                 break;
             }
         }
-        hold_on_link(core, now_ns, i, target);
+        hold_on_link(core, now_ns, i);
     }
 }
 

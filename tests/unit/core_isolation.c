@@ -158,6 +158,7 @@ static void the_cable_fails_just_before_the_verdict(void **state)
     witness(&w, 0);
     assert_int_equal(emitted(&w, CORE_CLAIM), 0);
     witness(&w, 1);
+    pass(&w, 2 * SPACING_NS);
     assert_int_equal(nth(&w, CORE_CLAIM, 0)->target, 1);
 }
 

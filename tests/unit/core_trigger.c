@@ -67,6 +67,7 @@ static void evidence_is_counted_from_the_row_that_leads_to_the_loss(void **state
     assert_int_equal(emitted(&w, CORE_CLAIM), 0);
     assert_state(&w, 0, CORE_VERIFYING);
     witness(&w, 0);
+    pass(&w, 2 * SPACING_NS);
     assert_int_equal(emitted(&w, CORE_CLAIM), 2);
 }
 
