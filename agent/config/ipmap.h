@@ -86,7 +86,7 @@ struct ipmap_source {
     bool witness_none;                    /* `witness none`: act without one */
     struct ip_address witnesses[LIMIT_WITNESSES]; /* of this source, else those of the file */
     size_t n_witnesses;                           /* 0 and not witness_none: gateway, else a neighbour */
-    nsec_t lease_ns;                              /* default 3 s, NSEC_NEVER: off; not in effect yet */
+    nsec_t lease_ns;                              /* default 3 s, NSEC_NEVER: off */
     nsec_t hold_down_ns;                          /* default 0; not in effect yet */
     uint32_t max_takeovers;                       /* 0: no limit; not in effect yet */
     nsec_t max_takeovers_per_ns;

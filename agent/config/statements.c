@@ -163,7 +163,7 @@ const struct statement_kind statement_kinds[STATEMENTS] = {
                                    .fields = {FIELD(values.announce_source)}},
     [STATEMENT_LEASE] = {.name = "lease",
                          .blocks = IN_SOURCES,
-                         .status = STATUS_LATER,
+                         .status = STATUS_IN_EFFECT,
                          .apply = apply_duration,
                          .duration = {1 * NSEC_PER_SEC, 1 * NSEC_PER_HOUR},
                          .word = "off",

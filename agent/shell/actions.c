@@ -23,10 +23,13 @@ static uint8_t claim_prefix(const struct target *t, const struct ipmap_address *
 static void submit(struct agent *agent, uint32_t address, enum claims_operation operation)
 {
     struct monitor *m = &agent->plan->monitors[address];
-    int r = agent->ports->claim(
-        agent->userdata,
-        &(struct claims_request){
-            .operation = operation, .id = address, .ifindex = m->ifindex, .ip = m->map->ip, .prefix = m->prefix});
+    uint32_t valid_s = operation == CLAIMS_ADD ? lease_seconds(agent, address) : 0;
+    int r = agent->ports->claim(agent->userdata, &(struct claims_request){.operation = operation,
+                                                                          .id = address,
+                                                                          .ifindex = m->ifindex,
+                                                                          .ip = m->map->ip,
+                                                                          .prefix = m->prefix,
+                                                                          .valid_s = valid_s});
 
     if (r < 0) {
         m->unqueued_error = r;
@@ -41,6 +44,7 @@ static void do_claim(struct agent *agent, uint32_t address, uint16_t target)
 
     m->ifindex = t->link.ifindex;
     m->prefix = claim_prefix(t, m->map);
+    m->lease_asked_ns = agent->now_ns;
     submit(agent, address, CLAIMS_ADD);
 }
 
@@ -48,6 +52,7 @@ static void do_release(struct agent *agent, uint32_t address)
 {
     announcer_stop(agent->plan->announcer, address);
     proof_end(agent, address);
+    lease_end(agent, address);
     submit(agent, address, CLAIMS_REMOVE);
 }
 
@@ -130,6 +135,7 @@ void actions_handle(void *userdata, const struct core_action *action)
     case CORE_ANNOUNCE:
         announcer_start(agent->plan->announcer, action->address, action->target, agent->now_ns);
         proof_begin(agent, agent->now_ns, action->address);
+        lease_begin(agent, action->address);
         break;
     case CORE_ANNOUNCE_SOURCE:
         do_announce_source(agent, action);

@@ -76,6 +76,7 @@ nsec_t agent_deadline(const struct agent *agent)
         return due_ns;
     due_ns = min_ns(due_ns, heap_first(&plan->rounds, NULL));
     due_ns = min_ns(due_ns, heap_first(&plan->proofs, NULL));
+    due_ns = min_ns(due_ns, heap_first(&plan->leases, NULL));
     due_ns = min_ns(due_ns, core_deadline(&plan->core));
     due_ns = min_ns(due_ns, announcer_deadline(plan->announcer));
     return min_ns(due_ns, agent->witness_idle_ns);
@@ -194,6 +195,7 @@ void agent_flush(struct agent *agent, nsec_t now_ns)
             links_refresh(agent, now_ns);
         links_recheck(agent, now_ns);
         settle_unclaimed(agent);
+        lease_run(agent, now_ns);
         announcer_run(agent->plan->announcer, now_ns);
         proof_run(agent, now_ns);
         agent->ports->flush(agent->userdata);
@@ -225,10 +227,27 @@ static bool is_held(const struct plan *plan, uint32_t number, const struct link_
            plan->monitors[number].ifindex == address->ifindex && plan->monitors[number].prefix == address->prefix;
 }
 
+void agent_lost_address(struct agent *agent, uint32_t address)
+{
+    struct plan *plan = agent->plan;
+    const char *nic = plan->targets[plan->core.addresses[address].held_on].name;
+    bool lapsed = lease_ran_out(agent, address);
+    char text[IP_ADDRESS_TEXT];
+
+    ip_address_format(&plan->monitors[address].map->ip, text);
+    if (lapsed)
+        agent_say(agent, LOG_ERR, "the lease of %s on %s ran out, because this host stood still", text, nic);
+    else
+        agent_say(agent, LOG_WARNING, "another program took %s off %s", text, nic);
+    announcer_stop(plan->announcer, address);
+    proof_end(agent, address);
+    lease_end(agent, address);
+    core_on_gone(&plan->core, agent->now_ns, address, lapsed);
+}
+
 void agent_on_address_changed(struct agent *agent, nsec_t now_ns, const struct link_address *address, bool present)
 {
     uint32_t number = agent->plan ? plan_find(agent, agent->plan, &address->ip) : UINT32_MAX;
-    char text[IP_ADDRESS_TEXT];
 
     if (number == UINT32_MAX) {
         agent_on_links_changed(agent, now_ns);
@@ -238,11 +257,7 @@ void agent_on_address_changed(struct agent *agent, nsec_t now_ns, const struct l
     agent->now_ns = now_ns;
     if (present || !is_held(agent->plan, number, address))
         return;
-    agent_say(agent, LOG_WARNING, "another program took %s off %s", ip_address_format(&address->ip, text),
-              agent->plan->targets[agent->plan->core.addresses[number].held_on].name);
-    announcer_stop(agent->plan->announcer, number);
-    proof_end(agent, number);
-    core_on_gone(&agent->plan->core, now_ns, number);
+    agent_lost_address(agent, number);
 }
 
 void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct claims_request *request, int error)
@@ -260,10 +275,17 @@ void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct clai
                       strerror(-error));
         return;
     }
-    if (request->operation == CLAIMS_ADD)
+    switch (request->operation) {
+    case CLAIMS_ADD:
         core_on_claimed(&plan->core, now_ns, address, error);
-    else
+        break;
+    case CLAIMS_REMOVE:
         core_on_released(&plan->core, now_ns, address, error);
+        break;
+    case CLAIMS_RENEW:
+        lease_on_result(agent, address, error);
+        break;
+    }
 }
 
 void agent_release_all(struct agent *agent, nsec_t now_ns)

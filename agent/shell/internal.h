@@ -40,10 +40,12 @@ struct monitor {
     uint8_t kinds;        /* bits of the kinds that its rounds ask */
     uint8_t unsent_kinds; /* bits of those that could not be sent in the newest round */
     /* the claim */
-    int ifindex;        /* NIC it was put on */
-    uint8_t prefix;     /* as it was put on */
-    nsec_t claimed_ns;  /* when the kernel confirmed it; 0 */
-    int unqueued_error; /* negative errno: the claim could not be queued; 0 */
+    int ifindex;           /* NIC it was put on */
+    uint8_t prefix;        /* as it was put on */
+    nsec_t claimed_ns;     /* when the kernel confirmed it; 0 */
+    nsec_t lease_asked_ns; /* when the newest claim or renewal was asked for */
+    nsec_t lease_until_ns; /* what the kernel acknowledged; NSEC_NEVER: no end */
+    int unqueued_error;    /* negative errno: the claim could not be queued; 0 */
     /* its proof */
     enum proof proof;
     struct ip_address proof_by;
@@ -91,8 +93,9 @@ struct plan {
     size_t by_address_size; /* a power of two */
     struct heap rounds;     /* by address: deadline of its tracker */
     struct heap proofs;     /* by address: when to ask for proof again */
+    struct heap leases;     /* by address: when to renew it */
     struct announcer *announcer;
-    void *memory[20]; /* what plan_free frees */
+    void *memory[22]; /* what plan_free frees */
     size_t n_memory;
 };
 
@@ -162,6 +165,20 @@ void witness_refresh(struct agent *agent, uint16_t target);
 void witness_ask(struct agent *agent, nsec_t now_ns, uint16_t target);
 void witness_idle(struct agent *agent, nsec_t now_ns);
 void witness_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply);
+
+/* The kernel does not have a held address any more, and it was not us. */
+void agent_lost_address(struct agent *agent, uint32_t address);
+
+/* lease.c */
+/* What to ask of the kernel for the address: whole seconds, 0 for no end. */
+uint32_t lease_seconds(const struct agent *agent, uint32_t address);
+void lease_begin(struct agent *agent, uint32_t address);
+void lease_resume(struct agent *agent, uint32_t address);
+void lease_end(struct agent *agent, uint32_t address);
+void lease_run(struct agent *agent, nsec_t now_ns);
+void lease_on_result(struct agent *agent, uint32_t address, int error);
+/* Whether the kernel may have taken the address off because we did not renew it in time. */
+bool lease_ran_out(const struct agent *agent, uint32_t address);
 
 /* proof.c */
 void proof_begin(struct agent *agent, nsec_t now_ns, uint32_t address);

@@ -237,8 +237,8 @@ static size_t count_nics(const struct ipmap *ipmap)
 static int plan_allocate(struct plan *plan, const struct ipmap *ipmap)
 {
     size_t n_addresses = ipmap->n_addresses, n_nics = count_nics(ipmap);
-    struct heap_entry *entries[3];
-    uint32_t *positions[3];
+    struct heap_entry *entries[4];
+    uint32_t *positions[4];
 
     plan->by_address_size = 16;
     while (plan->by_address_size < 2 * n_addresses)
@@ -254,17 +254,18 @@ static int plan_allocate(struct plan *plan, const struct ipmap *ipmap)
     plan->told = plan_alloc(plan, n_nics, sizeof *plan->told);
     plan->told_reason = plan_alloc(plan, n_nics, sizeof *plan->told_reason);
     plan->by_address = plan_alloc(plan, plan->by_address_size, sizeof *plan->by_address);
-    for (int i = 0; i < 2; i++) {
-        entries[i] = plan_alloc(plan, n_addresses + n_nics, sizeof **entries);
-        positions[i] = plan_alloc(plan, n_addresses + n_nics, sizeof **positions);
+    for (int i = 0; i < 3; i++) {
+        entries[i] = plan_alloc(plan, n_addresses, sizeof **entries);
+        positions[i] = plan_alloc(plan, n_addresses, sizeof **positions);
     }
-    entries[2] = plan_alloc(plan, n_nics, sizeof **entries);
-    positions[2] = plan_alloc(plan, n_nics, sizeof **positions);
-    if (plan->n_memory < 17)
+    entries[3] = plan_alloc(plan, n_nics, sizeof **entries);
+    positions[3] = plan_alloc(plan, n_nics, sizeof **positions);
+    if (plan->n_memory < 19)
         return -ENOMEM;
     heap_init(&plan->rounds, entries[0], positions[0], (uint32_t)n_addresses);
     heap_init(&plan->proofs, entries[1], positions[1], (uint32_t)n_addresses);
-    heap_init(&plan->core.timers, entries[2], positions[2], (uint32_t)n_nics);
+    heap_init(&plan->leases, entries[2], positions[2], (uint32_t)n_addresses);
+    heap_init(&plan->core.timers, entries[3], positions[3], (uint32_t)n_nics);
     return 0;
 }
 

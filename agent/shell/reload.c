@@ -36,6 +36,7 @@ static void carry_monitor(struct plan *to, uint32_t address, const struct monito
     m->ifindex = old->ifindex;
     m->prefix = old->prefix;
     m->claimed_ns = old->claimed_ns;
+    m->lease_until_ns = old->lease_until_ns;
     m->proof = old->proof;
     m->proof_by = old->proof_by;
     m->proof_after_ns = old->proof_after_ns;
@@ -52,6 +53,7 @@ static void carry_holding(struct agent *agent, struct plan *to, uint32_t address
     if (a->claim != CORE_CLAIM_HELD || a->held_on == CORE_NO_TARGET)
         return;
     announcer_start(to->announcer, address, a->held_on, agent->now_ns);
+    heap_set(&to->leases, address, agent->now_ns); /* the file may say another lease */
     if (m->proof == PROOF_CONFIRMED)
         announcer_confirmed(to->announcer, address);
     else
@@ -143,6 +145,7 @@ static void adopt(struct agent *agent, const struct claims_held *held)
         plan->monitors[address].ifindex = held->ifindex;
         plan->monitors[address].prefix = held->prefix;
         core_on_adopted(&plan->core, agent->now_ns, address, a->target[i]);
+        lease_resume(agent, address);
         return;
     }
     release_orphan(agent, &held->ip, held->ifindex, held->prefix);

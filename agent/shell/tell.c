@@ -19,6 +19,7 @@ static const char *const reason_texts[CORE_REASONS] = {
          "seen alive again, or standinctl failover"),
     [CORE_REASON_DELETED] = ("another program on this host keeps taking an address off: find it (networkd and "
                              "NetworkManager can be told to leave foreign addresses alone)"),
+    [CORE_REASON_LAPSED] = "the lease ran out while this host stood still: it is verified again",
     [CORE_REASON_RIVAL] = "another target is about to take over: gave way",
     [CORE_REASON_NOT_ASKED] = "nobody could be asked whether the addresses are free",
     [CORE_REASON_POLICY_MANUAL] = "the file says `takeover manual`: standinctl approve or deny",

@@ -3,6 +3,7 @@
 
 import os
 import signal
+import subprocess
 import time
 
 from story import GATEWAY, Story, V4, ipmap, main
@@ -130,6 +131,47 @@ class Hold(Story):
         self.target.nic("eth0").remove_address(f"{V4}/32")
         self.wait_until(lambda: f"{V4}/32" in self.target.nic("eth0").addresses(), "it is back")
         self.assertEqual(agent.nic("web1/eth0")["state"], "holding")
+
+    def test_somebody_insists_on_deleting_it(self) -> None:
+        """Then it is left alone for a while, and the log says so."""
+        agent = self.holding()
+        for _ in range(6):
+            self.wait_until(lambda: f"{V4}/32" in self.target.nic("eth0").addresses(), "it is there")
+            self.target.nic("eth0").remove_address(f"{V4}/32")
+        agent.wait_state("web1/eth0", "blocked")
+        self.assertIn("another program", agent.nic("web1/eth0")["reason"])
+        self.assert_never_held(V4)
+
+    def test_a_lease_is_renewed(self) -> None:
+        """No notification ever says that the address went, and it is there after many leases."""
+        agent = self.holding(ipmap(source="lease 1s"))
+        with self.target.start(["ip", "monitor", "address", "route"], stdout=subprocess.PIPE, text=True) as monitor:
+            time.sleep(3.5)
+            monitor.terminate()
+            seen = monitor.stdout.read()
+        self.assertIn(V4, seen)  # renewals are notified of
+        self.assertNotIn("Deleted", seen)
+        self.assert_held(V4)
+        self.assertIn("valid_lft 1sec", self.target.ip("addr", "show", "dev", "eth0"))
+        self.assertEqual(agent.nic("web1/eth0")["state"], "holding")
+
+    def test_nobody_renews_the_lease(self) -> None:
+        """The agent was killed: the kernel takes the address off, and leaves what is the target's own."""
+        agent = self.holding(ipmap(source="lease 1s"))
+        agent.process.kill()
+        self.wait_until(lambda: V4 not in " ".join(self.target.nic("eth0").addresses()), "it is gone")
+        self.assert_held("192.0.2.20")
+
+    def test_a_hung_agent_looks_before_it_takes_back(self) -> None:
+        """The lease ran out while it hung, and the source came back: it is left alone."""
+        agent = self.holding(ipmap(source="lease 1s"))
+        agent.process.send_signal(signal.SIGSTOP)
+        self.wait_until(lambda: V4 not in " ".join(self.target.nic("eth0").addresses()), "it is gone")
+        self.source.heal()
+        self.wait_until(lambda: self.client.ping(V4), "the source is back")
+        agent.process.send_signal(signal.SIGCONT)
+        agent.wait_state("web1/eth0", "up")
+        self.assert_never_held(V4)
 
     def test_the_target_nic_is_renamed(self) -> None:
         """The address is given back from the NIC that holds it, whatever that is called now."""

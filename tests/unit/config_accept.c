@@ -112,8 +112,7 @@ static void test_later_values(void **state)
     (void)state;
     read_text(&world, IN_SOURCE("lease off; hold-down 10s; max-takeovers 3 per 1h; failback automatic\n"
                                 "on service notify; burst 10ms"));
-    assert_string_equal(world.printed, "f:2:1: warning: 'lease' is not in effect yet\n"
-                                       "f:2:12: warning: 'hold-down' is not in effect yet\n"
+    assert_string_equal(world.printed, "f:2:12: warning: 'hold-down' is not in effect yet\n"
                                        "f:2:27: warning: 'max-takeovers' is not in effect yet\n"
                                        "f:2:60: warning: 'failback automatic' is not in effect yet\n"
                                        "f:3:1: warning: 'on service' is not in effect yet\n"
@@ -306,12 +305,12 @@ static void test_lifetimes(void **state)
     struct world world;
 
     (void)state;
-    read_text(&world, "defaults { lease 1s }\nsource a { nic e { 192.0.2.10/24 dev eth0 } }\n");
+    read_text(&world, "defaults { burst 1s }\nsource a { nic e { 192.0.2.10/24 dev eth0 } }\n");
     ipmap_free(world.ipmap);
     world.ipmap = NULL;
     assert_place(&world.messages.list[0].place, "f", 1, 12);
     end(&world);
-    read_text(&world, "defaults { lease 1s }\nsource a { nic e { 192.0.2.10/24 dev eth0 } }\n");
+    read_text(&world, "defaults { burst 1s }\nsource a { nic e { 192.0.2.10/24 dev eth0 } }\n");
     ipmap_messages_free(&world.messages);
     assert_place(&world.ipmap->sources[0].place, "f", 2, 8);
     end(&world);

@@ -151,7 +151,7 @@ static void test_messages(void **state)
     (void)state;
     text_begin(&text);
     for (unsigned i = 0; i < 150; i++)
-        fprintf(text.out, "source s%u { lease 1s; nic e { 10.0.0.%u/32 dev eth0 } }\n", i, i);
+        fprintf(text.out, "source s%u { hold-down 1s; nic e { 10.0.0.%u/32 dev eth0 } }\n", i, i);
     for (unsigned i = 0; i < 30; i++)
         fputs("nonsense\n", text.out);
     text_read(&text, &world);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Leases: what is held carries a valid lifetime in the kernel, which takes it off by itself when nobody renews it. It is
+ * renewed at a third of its length, so that two renewals may be late on a busy host; renewals of many addresses are
+ * spread, and go out in batches like claims.
+ */
+#include <errno.h>
+#include <syslog.h>
+
+#include "agent/shell/internal.h"
+
+/* Parts of a lease: renewed after one, tried again after a tenth where the kernel could not say. */
+#define RENEW_PART 3
+#define RETRY_PART 10
+/* Renewals of one turn; the rest gets its own turns. */
+#define RENEW_AT_ONCE 64
+/* The kernel counts whole seconds, and looks about once a second. */
+#define LEASE_SLACK_NS (100 * NSEC_PER_MSEC)
+
+uint32_t lease_seconds(const struct agent *agent, uint32_t address)
+{
+    const struct plan *plan = agent->plan;
+    nsec_t lease_ns = plan->source_maps[plan->core.nics[plan->core.addresses[address].nic].source]->lease_ns;
+
+    return lease_ns == NSEC_NEVER ? 0 : (uint32_t)((lease_ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC);
+}
+
+/* The kernel acknowledged a lease that was asked for at asked_ns. */
+static void granted(struct agent *agent, uint32_t address, nsec_t asked_ns)
+{
+    struct monitor *m = &agent->plan->monitors[address];
+    nsec_t length_ns = lease_seconds(agent, address) * NSEC_PER_SEC;
+
+    m->lease_until_ns = length_ns ? asked_ns + length_ns : NSEC_NEVER;
+    /* Up to an eighth earlier, at random: what was claimed together is not renewed together for ever. */
+    if (length_ns)
+        heap_set(&agent->plan->leases, address,
+                 agent->now_ns + length_ns / RENEW_PART - (nsec_t)(agent_random(agent) % (uint64_t)(length_ns / 8)));
+}
+
+void lease_begin(struct agent *agent, uint32_t address)
+{
+    granted(agent, address, agent->plan->monitors[address].lease_asked_ns);
+}
+
+/* As lease_begin, where it is not known what the kernel was last told: the renewal comes at once. */
+void lease_resume(struct agent *agent, uint32_t address)
+{
+    agent->plan->monitors[address].lease_until_ns = NSEC_NEVER;
+    heap_set(&agent->plan->leases, address, agent->now_ns);
+}
+
+void lease_end(struct agent *agent, uint32_t address)
+{
+    heap_set(&agent->plan->leases, address, NSEC_NEVER);
+}
+
+bool lease_ran_out(const struct agent *agent, uint32_t address)
+{
+    const struct monitor *m = &agent->plan->monitors[address];
+
+    return m->lease_until_ns != NSEC_NEVER && agent->now_ns >= m->lease_until_ns - LEASE_SLACK_NS;
+}
+
+static void renew(struct agent *agent, uint32_t address)
+{
+    struct monitor *m = &agent->plan->monitors[address];
+    nsec_t length_ns = lease_seconds(agent, address) * NSEC_PER_SEC;
+
+    /* The next try, unless the answer comes before. */
+    heap_set(&agent->plan->leases, address, length_ns ? agent->now_ns + length_ns / RENEW_PART : NSEC_NEVER);
+    m->lease_asked_ns = agent->now_ns;
+    agent->ports->claim(agent->userdata, &(struct claims_request){.operation = CLAIMS_RENEW,
+                                                                  .id = address,
+                                                                  .ifindex = m->ifindex,
+                                                                  .ip = m->map->ip,
+                                                                  .prefix = m->prefix,
+                                                                  .valid_s = lease_seconds(agent, address)});
+}
+
+void lease_run(struct agent *agent, nsec_t now_ns)
+{
+    uint32_t address;
+
+    for (unsigned n = 0; n < RENEW_AT_ONCE && heap_first(&agent->plan->leases, &address) <= now_ns; n++)
+        renew(agent, address);
+}
+
+void lease_on_result(struct agent *agent, uint32_t address, int error)
+{
+    const struct core_address *a = &agent->plan->core.addresses[address];
+    struct monitor *m = &agent->plan->monitors[address];
+
+    if (a->claim != CORE_CLAIM_HELD)
+        return;
+    if (error == 0) {
+        granted(agent, address, m->lease_asked_ns);
+        return;
+    }
+    /* Not there, or not ours any more: no renewal may bring back what is gone. */
+    if (error == -EADDRNOTAVAIL || error == -EACCES || error == -ENODEV)
+        agent_lost_address(agent, address);
+    else
+        heap_set(&agent->plan->leases, address,
+                 agent->now_ns + lease_seconds(agent, address) * NSEC_PER_SEC / RETRY_PART);
+}
