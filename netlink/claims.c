@@ -156,7 +156,7 @@ static int verdict_of_lookup(const struct lookup *lookup)
 /*
  * The kernel keeps no account of the route that it makes for the prefix of an IPv6 address (Linux 6.18):
  * - of a leased address it leaves the route behind, until the lease would have ended;
- * - where an address for ever is given a lease, the route ends at once, also for the host's own addresses of that prefix.
+ * - where an address for ever is given a lease, the route ends at once, also for the host's own addresses of it.
  */
 static bool needs_preparation(const struct claims_request *request, const struct lookup *lookup)
 {
@@ -167,7 +167,7 @@ static bool needs_preparation(const struct claims_request *request, const struct
     return request->operation == CLAIMS_REMOVE ? leased : !leased && lease_of(request) != MESSAGE_FOREVER;
 }
 
-/* So it is first made an address for ever, which takes its route along; or one without that route, which then adds it. */
+/* So it first becomes an address for ever, which takes its route along; or one without route, which then adds it. */
 static struct nlmsghdr *build_preparation(void *buffer, uint32_t number, const struct claims_request *request,
                                           uint32_t flags)
 {
@@ -235,7 +235,7 @@ static void protect_from_removal(struct claims *claims, uint32_t n, struct promo
 
 /*
  * An address that the host was given in the subnet of our claim hangs on ours, and would go when our lease ends: when
- * nobody is left to have it promoted. So the setting stays on. Where that fails, the renewal is still the best there is.
+ * nobody is left to have it promoted. So the setting stays on. Where that fails, renewing is still the best there is.
  */
 static void protect_from_expiry(struct claims *claims, uint32_t n)
 {

@@ -62,10 +62,10 @@ int claims_submit(struct claims *claims, const struct claims_request *request);
 /*
  * Sends at most one batch, all of one operation. Returns how many requests are still queued (call again next turn), or
  * negative errno: nothing was sent, and all stays queued. Sends nothing while CLAIMS_IN_FLIGHT_MAX answers wait to be
- * read. Removals and renewals are looked up in the kernel just before. Where a removal would take secondary addresses of
- * its subnet along (promote_secondaries off), the NIC's setting is turned on for that one batch; where the end of a lease
- * would take along one that is not ours, it is turned on and stays. Remove in the reverse order of adding: it spares the
- * kernel the work.
+ * read. Removals and renewals are looked up in the kernel just before. Where a removal would take secondary addresses
+ * of its subnet along (promote_secondaries off), the NIC's setting is turned on for that one batch; where the end of a
+ * lease would take along one that is not ours, it is turned on and stays. Remove in the reverse order of adding, and
+ * renew NIC by NIC: it spares the kernel the work.
  */
 int claims_flush(struct claims *claims);
 /* Reads the kernel's answers and hands each to the result callback. */

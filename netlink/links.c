@@ -215,6 +215,27 @@ static int dump_addresses(struct links *links)
     return links->error;
 }
 
+/*
+ * The socket for questions, anew where there was one: once a question failed halfway, libnl's count of sequence numbers
+ * is not the kernel's any more, and every later answer would be refused.
+ */
+static int open_questions(struct links *links)
+{
+    struct nl_sock *questions = nl_socket_alloc();
+    int error;
+
+    if (!questions)
+        return -ENOMEM;
+    error = nl_connect(questions, NETLINK_ROUTE);
+    if (error < 0) {
+        nl_socket_free(questions);
+        return links_errno(error);
+    }
+    nl_socket_free(links->questions);
+    links->questions = questions;
+    return 0;
+}
+
 static int open_sockets(struct links *links)
 {
     int size = EVENTS_BYTES, fd, error;
@@ -222,13 +243,13 @@ static int open_sockets(struct links *links)
     links->device_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (links->device_fd < 0)
         return -errno;
-    links->questions = nl_socket_alloc();
+    error = open_questions(links);
+    if (error < 0)
+        return error;
     links->events = nl_socket_alloc();
-    if (!links->questions || !links->events)
+    if (!links->events)
         return -ENOMEM;
-    error = nl_connect(links->questions, NETLINK_ROUTE);
-    if (error == 0)
-        error = nl_cache_mngr_alloc(links->events, NETLINK_ROUTE, 0, &links->manager);
+    error = nl_cache_mngr_alloc(links->events, NETLINK_ROUTE, 0, &links->manager);
     if (error == 0)
         error = nl_socket_modify_cb(links->events, NL_CB_MSG_IN, NL_CB_CUSTOM, on_message, links);
     if (error == 0)
@@ -334,7 +355,6 @@ static int resync(struct links *links)
 
 int links_on_readable(struct links *links)
 {
-    bool lost = false;
     int error = -NLE_NOMEM;
 
     /*
@@ -343,14 +363,19 @@ int links_on_readable(struct links *links)
      */
     for (unsigned attempt = 0; attempt < DRAIN_ATTEMPTS && error < 0; attempt++) {
         error = nl_cache_mngr_data_ready(links->manager);
-        lost = lost || error < 0;
+        links->stale = links->stale || error < 0;
     }
     if (error < 0)
         return links_errno(error);
-    if (!lost && links->error == 0)
+    if (!links->stale && links->error == 0)
         return 0;
     links->overruns++;
-    return resync(links);
+    links->stale = true; /* until it succeeds, however often it is tried */
+    error = resync(links);
+    links->stale = error < 0;
+    if (error < 0)
+        (void)open_questions(links); /* where this fails too, the next try comes back here */
+    return error;
 }
 
 int links_by_name(const struct links *links, const char *name, struct link_info *ret)

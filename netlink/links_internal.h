@@ -20,6 +20,7 @@ struct links {
     void *userdata;
     bool opened; /* callbacks may be called */
     int error;   /* what went wrong within a callback of libnl's: all must be read anew */
+    bool stale;  /* notifications were lost, and what they told was not read anew yet */
     uint64_t overruns;
 };
 

@@ -215,8 +215,8 @@ static void put_lifetime(struct nlmsghdr *message, uint8_t family, uint32_t vali
 }
 
 /*
- * IPv6: we asked the link ourselves before, so no DAD. A host prefix needs no route beside the one of table local; and one
- * that the kernel made for a leased address would outlive its removal.
+ * IPv6: we asked the link ourselves before, so no DAD. A host prefix needs no route beside the one of table local; and
+ * one that the kernel made for a leased address would outlive its removal.
  */
 static uint32_t flags_of(const struct claims_request *request)
 {
@@ -265,7 +265,7 @@ struct nlmsghdr *message_build_claim(void *buffer, uint32_t sequence, const stru
                      flags_of(request), request->valid_s);
 }
 
-/* Without NLM_F_CREATE: today's kernels put the address on all the same, where it is not; one that does not is better. */
+/* Without NLM_F_CREATE. Kernels so far put the address on all the same where it is not; a later one may not. */
 struct nlmsghdr *message_build_renewal(void *buffer, uint32_t sequence, const struct claims_request *request,
                                        uint32_t flags, uint32_t valid_s)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of claims share: a NIC, requests for it and their results. Comes after cmocka.h and what that needs. */
+/* What the tests of claims share: a NIC, requests and their results. Comes after cmocka.h and what that needs. */
 #pragma once
 
 #include "netlink/claims.h"
@@ -7,6 +7,9 @@
 
 #define MANY 1000
 #define RESULTS_MAX (4 * MANY)
+/* Two leases that no test sees the end of, and that cannot be mistaken for each other however slow the machine is. */
+#define LONG_S 7200
+#define SHORT_S 600
 
 /* A NIC v0, the claims, and what they reported. */
 struct world {
@@ -167,6 +170,43 @@ __attribute__((unused)) static void submit_many(struct world *world, enum claims
         snprintf(ip, sizeof ip, i % 2 ? "10.1.%u.%u" : "2001:db8::%u:%u", i / 200, i % 200 + 1);
         submit(world, operation, i, ip, i % 2 ? 32 : 128);
     }
+}
+
+/* Counts the addresses of ours by what is left of their lease. */
+struct tally {
+    size_t n_long, n_short, n_forever;
+};
+
+__attribute__((unused)) static void tally_held(void *userdata, const struct claims_held *held)
+{
+    struct tally *tally = userdata;
+
+    if (held->valid_s == UINT32_MAX)
+        tally->n_forever++;
+    else if (held->valid_s > SHORT_S)
+        tally->n_long++;
+    else
+        tally->n_short++;
+}
+
+__attribute__((unused)) static struct tally tally(void)
+{
+    struct tally counted = {};
+
+    assert_int_equal(claims_list_held(tally_held, &counted), 0);
+    return counted;
+}
+
+/* The same thousand addresses; all must be answered with 0. */
+__attribute__((unused)) static void ask_many(struct world *world, enum claims_operation operation, uint32_t valid_s)
+{
+    world->n = 0;
+    world->valid_s = valid_s;
+    submit_many(world, operation);
+    settle(world);
+    assert_int_equal(world->n, MANY);
+    for (uint32_t i = 0; i < MANY; i++)
+        expect(world, i, i, 0);
 }
 
 /* The smallest receive queue that the kernel allows: it holds a few answers. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 
 #include "agent/base/cleanup.h"
 #include "netlink/links.h"
+#include "netlink/links_internal.h"
 #include "tests/unit/netlink_world.h"
 
 #define MANY 1000
@@ -323,6 +325,26 @@ static void test_an_overrun_is_made_good(void **state)
     assert_int_equal(world->came, 1);
 }
 
+/* While the kernel cannot be asked, what an overrun lost stays wanted: the next notification asks again. */
+static void test_a_failed_resync_is_tried_again(void **state)
+{
+    struct world *world = *state;
+    int least = 0, questions = nl_socket_get_fd(world->links->questions);
+    CLEANUP_CLOSE int broken = open("/dev/null", O_RDWR | O_CLOEXEC);
+    struct link_info info;
+
+    assert_int_equal(setsockopt(links_fd(world->links), SOL_SOCKET, SO_RCVBUF, &least, sizeof least), 0);
+    add_many();
+    run("ip link add w0 type veth peer name w1");
+    assert_int_equal(dup2(broken, questions), questions);
+    assert_true(links_on_readable(world->links) < 0);
+    assert_int_equal(world->resyncs, 0);
+    run("ip link set v0 mtu 1300");
+    read_all(world);
+    assert_int_equal(world->resyncs, 1);
+    assert_int_equal(links_by_name(world->links, "w0", &info), 0);
+}
+
 static void test_an_overrun_without_change_tells_nothing_but_itself(void **state)
 {
     struct world *world = *state;
@@ -353,6 +375,7 @@ int main(void)
         TEST(test_addresses_are_told_as_they_come_and_go),
         TEST(test_a_thousand_addresses_at_once),
         TEST(test_an_overrun_is_made_good),
+        TEST(test_a_failed_resync_is_tried_again),
         TEST(test_an_overrun_without_change_tells_nothing_but_itself),
     };
 
