@@ -33,6 +33,8 @@
 #define SUCCESSOR_PATIENCES 5
 /* Looks for a successor in one patience. */
 #define LOOKS 20
+/* Woken later than this part of the patience, we stood still ourselves. */
+#define STALL_PART 8
 /* Packets read before judging: more than the socket holds, so all that was there. */
 #define PACKETS_MAX 4096
 /* Between two batches: others need the kernel's locks, and a sleep resets the count of RLIMIT_RTTIME. */
@@ -95,15 +97,14 @@ static void report(const struct child *child, enum message_kind kind, int value)
     send(child->socket, &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Waits for the agent or the time. Returns whether it took much longer than that: then this process stood still. */
-static bool wait_for_event(const struct child *child)
+/* Waits for the agent, or until wake_ns. */
+static void wait_for_event(const struct child *child)
 {
     struct pollfd agent = {.fd = child->socket, .events = POLLIN};
-    nsec_t before_ns = now_on_clock(), wait_ns = child->wake_ns > before_ns ? child->wake_ns - before_ns : 0;
+    nsec_t now_ns = now_on_clock(), wait_ns = child->wake_ns > now_ns ? child->wake_ns - now_ns : 0;
     struct timespec wait = {.tv_sec = wait_ns / NSEC_PER_SEC, .tv_nsec = wait_ns % NSEC_PER_SEC};
 
     ppoll(&agent, 1, child->wake_ns == NSEC_NEVER ? NULL : &wait, NULL);
-    return now_on_clock() - before_ns - wait_ns > child->options->patience_ns / 2;
 }
 
 static bool is_valid(const struct guard_held *held)
@@ -112,7 +113,7 @@ static bool is_valid(const struct guard_held *held)
            held->prefix <= ip_address_bits(held->ip.family) && held->ifindex > 0;
 }
 
-static void take_note(struct child *child, const struct note *note, nsec_t now_ns)
+static void take_note(struct child *child, const struct note *note)
 {
     if (!note->holds) {
         notes_take(&child->held, &note->held);
@@ -122,14 +123,14 @@ static void take_note(struct child *child, const struct note *note, nsec_t now_n
         return;
     /* An agent that starts sends what it adopted before its loop runs: silence counts from when it matters. */
     if (child->held.n == 0)
-        child->beat_ns = now_ns;
+        child->beat_ns = now_on_clock();
     if (notes_put(&child->held, &note->held, true) < 0 && !child->overfull) {
         child->overfull = true;
         say("%sthe guard has no memory for more addresses, and would leave these\n", alert_prefix());
     }
 }
 
-static void take_order(struct child *child, const struct message_order *order, size_t length, nsec_t now_ns)
+static void take_order(struct child *child, const struct message_order *order, size_t length)
 {
     if (length < MESSAGE_ORDER_BYTES(0) || order->n > MESSAGE_NOTES_MAX || length != MESSAGE_ORDER_BYTES(order->n))
         return;
@@ -138,16 +139,15 @@ static void take_order(struct child *child, const struct message_order *order, s
     if (order->kind != MESSAGE_NOTES)
         return;
     for (uint32_t i = 0; i < order->n; i++)
-        take_note(child, &order->notes[i], now_ns);
-    if (order->beat_ns > child->beat_ns) {
-        /* One that was sent since we looked at the clock is a little ahead of us. */
-        child->beat_ns = order->beat_ns < now_ns ? order->beat_ns : now_ns;
+        take_note(child, &order->notes[i]);
+    if (order->beat_ns > child->beat_ns && order->beat_ns <= now_on_clock()) {
+        child->beat_ns = order->beat_ns;
         child->excused = false;
     }
 }
 
 /* Reads all that is there, so that nobody is judged for what was not read yet. */
-static void read_agent(struct child *child, nsec_t now_ns)
+static void read_agent(struct child *child)
 {
     struct message_order order;
 
@@ -155,11 +155,11 @@ static void read_agent(struct child *child, nsec_t now_ns)
         ssize_t length = recv(child->socket, &order, sizeof order, MSG_DONTWAIT | MSG_TRUNC);
 
         if (length > 0) {
-            take_order(child, &order, (size_t)length, now_ns);
+            take_order(child, &order, (size_t)length);
         } else if (length == 0) {
             close(child->socket);
             child->socket = -EBADF;
-            child->gone_ns = now_ns;
+            child->gone_ns = now_on_clock();
         } else if (errno != ECONNRESET && errno != EINTR) {
             /* ECONNRESET comes once, before what the agent said last: it ended without reading what we said. */
             return;
@@ -284,15 +284,20 @@ static bool judge(struct child *child, nsec_t now_ns)
     return false;
 }
 
+/*
+ * This process may be stopped between any two lines. So it is judged as of a time before the last read, and what was
+ * read is dated when it was read: a guard that stood still is then too kind, never too harsh.
+ */
 static void turn_until_end(struct child *child)
 {
     nsec_t now_ns;
     bool stalled, over;
 
     do {
-        stalled = wait_for_event(child);
+        wait_for_event(child);
         now_ns = now_on_clock();
-        read_agent(child, now_ns);
+        stalled = now_ns - child->wake_ns > child->options->patience_ns / STALL_PART;
+        read_agent(child);
         /* What stopped us may have stopped the agent, or its beats wait for room in the socket: hear it once more. */
         if (stalled && !child->excused) {
             child->excused = true;

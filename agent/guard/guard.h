@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guard: a small process beside the agent, with nothing but what removal needs. It is told what is held, and fed by
- * the loop. When the agent is gone and no successor comes, or when it hangs, for `patience`, the guard takes off exactly
- * what is held, and says so. It never acts on an agent that restarts in time.
+ * The guard: a small process beside the agent, with nothing but what removal needs. It is told what is held, and fed
+ * by the loop. When the agent is gone and no successor comes, or when it hangs, for `patience`, the guard takes off
+ * exactly what is held, and says so. It never acts on an agent that restarts in time.
  *
- * Successor: each guard's pid stands in a file beside the control socket. An agent that has adopted what is held starts a
- * guard of its own, whose pid replaces the old one; an old guard that finds another pid there ends without a word.
+ * Successor: each guard's pid stands in a file beside the control socket. An agent that has adopted what is held starts
+ * a guard of its own, whose pid replaces the old one; an old guard that finds another pid there ends without a word.
  */
 #pragma once
 
@@ -28,10 +28,10 @@ struct guard_held {
 
 /*
  * Forks the guard and waits until it is ready, some milliseconds (at most a second: -ETIMEDOUT). The guard is no child
- * of ours: nobody has to reap it, and no SIGCHLD tells of its end. It closes every descriptor but stderr and its own, and
- * is neither real-time by our doing nor locked; but its memory begins as a copy of ours, so start it early.
- * `pid_path`: the file that names the guard in charge. `lock_path`: what a living agent holds by flock(2). patience_ns: at
- * least GUARD_PATIENCE_MIN_NS, else -EINVAL. 0 or negative errno.
+ * of ours: nobody has to reap it, and no SIGCHLD tells of its end. It closes every descriptor but stderr and its own,
+ * and keeps nothing of our signals and schedule; but its memory begins as a copy of ours, so start it early.
+ * `pid_path`: the file that names the guard in charge. `lock_path`: what a living agent holds by flock(2). Both are
+ * best absolute. patience_ns: at least GUARD_PATIENCE_MIN_NS, else -EINVAL. 0 or negative errno.
  */
 int guard_start(struct guard **ret, const char *pid_path, const char *lock_path, nsec_t patience_ns);
 /* Tells it to end without removing anything (all is released, or a successor took over). Does not wait. */

@@ -47,13 +47,12 @@ static int close_descriptors(int socket)
     return socket;
 }
 
-/* Under a limit, memory that could be locked now would be refused later, when it is needed: rather none then. */
+/* What comes later is locked only without a limit: beyond one it would be refused, just when it is needed. */
 static void lock_memory(void)
 {
     static const struct rlimit unlimited = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
 
-    if (setrlimit(RLIMIT_MEMLOCK, &unlimited) == 0)
-        mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+    mlockall(MCL_CURRENT | MCL_ONFAULT | (setrlimit(RLIMIT_MEMLOCK, &unlimited) == 0 ? MCL_FUTURE : 0));
 }
 
 void privilege_separate(int *socket)
