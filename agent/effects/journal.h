@@ -60,8 +60,8 @@ struct journal {
 void journal_free(struct journal *journal);
 
 /*
- * The whole file as text from malloc, *ret_length bytes (and a NUL). No address and no NIC of a source may be there twice.
- * 0; -EINVAL: a value that journal_decode would refuse; -EFBIG: beyond the limits above; -ENOMEM.
+ * The whole file as text from malloc, *ret_length bytes (and a NUL). No address and no NIC of a source may be there
+ * twice. 0; -EINVAL: a value that journal_decode would refuse; -EFBIG: beyond the limits above; -ENOMEM.
  */
 int journal_encode(const struct journal *journal, char **ret, size_t *ret_length);
 

@@ -15,11 +15,14 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 # A system header that begins so may be included by these folders only.
 LIBRARIES = {
     "systemd/": {"shell"},
-    "cap-ng.h": {"shell"},
+    "cap-ng.h": {"guard", "shell"},
     "netlink/": {"netlink"},
     "libmnl/": {"netlink"},
     "pcap": {"arp", "probes"},
     "jansson.h": {"control", "shell"},
+    # Threads are for what must wait for a disk.
+    "pthread.h": {"effects", "shell"},
+    "semaphore.h": {"effects"},
 }
 
 # Of these folders, others than the shell may include only these headers.

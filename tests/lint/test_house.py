@@ -54,6 +54,7 @@ class Includes(unittest.TestCase):
         self.assertTrue(self.judge("arp/port.c", "<systemd/sd-event.h>"))
         self.assertTrue(self.judge("agent/shell/turn.c", "<pcap/pcap.h>"))
         self.assertFalse(self.judge("arp/port.c", "<pcap/pcap.h>"))
+        self.assertTrue(self.judge("arp/port.c", "<pthread.h>"))
 
 
 class Purity(unittest.TestCase):

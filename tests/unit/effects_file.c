@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -17,6 +18,34 @@
 
 /* A small disk that is the test's own. */
 static char folder[64];
+
+/* What was asked of the disk, in order: f and d for a file and a folder that were synced, r for a name that changed. */
+static char steps[16];
+static char failing_step; /* this one fails with EIO */
+
+static int step(char what)
+{
+    size_t length = strlen(steps);
+
+    if (length + 1 < sizeof steps)
+        steps[length] = what;
+    errno = EIO;
+    return what == failing_step ? -1 : 0;
+}
+
+/* These two stand before those of the C library. */
+int fsync(int fd)
+{
+    struct stat status;
+
+    fstat(fd, &status);
+    return step(S_ISDIR(status.st_mode) ? 'd' : 'f') < 0 ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+int renameat(int oldfd, const char *old, int newfd, const char *new)
+{
+    return step('r') < 0 ? -1 : (int)syscall(SYS_renameat2, oldfd, old, newfd, new, 0);
+}
 
 static const char *path(const char *name)
 {
@@ -30,6 +59,8 @@ static const char *path(const char *name)
 static int setup(void **state)
 {
     (void)state;
+    memset(steps, 0, sizeof steps);
+    failing_step = '\0';
     strcpy(folder, "/tmp/standin-journal-XXXXXX");
     if (!mkdtemp(folder))
         return -1;
@@ -50,7 +81,7 @@ static int count_files(void)
     int count = -2; /* the folder itself and the one above */
 
     assert_non_null(stream);
-    while (readdir(stream)) /* NOLINT(concurrency-mt-unsafe) */
+    while (readdir(stream))
         count++;
     closedir(stream);
     return count;
@@ -119,6 +150,24 @@ static void written_and_loaded(void **state)
     journal_free(&journal);
 }
 
+/* The bytes must be on the disk before the name is theirs, and the name before we say that it is done. */
+static void synced_in_order(void **state)
+{
+    (void)state;
+    assert_int_equal(write_serial(folder, 1), 0);
+    assert_string_equal(steps, "frd");
+    failing_step = 'f';
+    assert_int_equal(write_serial(folder, 2), -EIO);
+    failing_step = 'r';
+    assert_int_equal(write_serial(folder, 3), -EIO);
+    assert_string_equal(steps, "frdffr");
+    assert_int_equal(load_serial(), 1);
+    assert_int_equal(count_files(), 1);
+    failing_step = 'd'; /* it is there, but for how long? */
+    assert_int_equal(write_serial(folder, 4), -EIO);
+    assert_int_equal(load_serial(), 4);
+}
+
 static void full_disk_keeps_the_old_one(void **state)
 {
     char block[4096] = {0};
@@ -158,10 +207,10 @@ static void read_only_disk(void **state)
 {
     (void)state;
     assert_int_equal(write_serial(folder, 1), 0);
-    assert_int_equal(mount(NULL, folder, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+    assert_int_equal(mount("", folder, "", MS_REMOUNT | MS_RDONLY, ""), 0);
     assert_int_equal(write_serial(folder, 2), -EROFS);
     assert_int_equal(load_serial(), 1);
-    assert_int_equal(mount(NULL, folder, NULL, MS_REMOUNT, NULL), 0);
+    assert_int_equal(mount("", folder, "", MS_REMOUNT, ""), 0);
     assert_int_equal(write_serial(folder, 3), 0);
     assert_int_equal(load_serial(), 3);
 }
@@ -353,6 +402,7 @@ static void killed_while_writing(void **state)
         assert_true(child >= 0);
         if (child == 0)
             write_for_ever((uint64_t)serial + 1, fds[1]);
+        assert_int_equal(poll(&(struct pollfd){.fd = fds[0], .events = POLLIN}, 1, PATIENCE_MS), 1);
         assert_int_equal(read(fds[0], &byte, 1), 1);
         nanosleep(&pause, NULL);
         kill(child, SIGKILL);
@@ -403,6 +453,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(written_and_loaded),
+        TEST(synced_in_order),
         TEST(full_disk_keeps_the_old_one),
         TEST(disk_that_fills_up_while_writing),
         TEST(read_only_disk),
@@ -422,7 +473,7 @@ int main(void)
     };
 
     /* Mounts of our own, which go with us. */
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+    if (unshare(CLONE_NEWNS) < 0 || mount("", "/", "", MS_REC | MS_PRIVATE, "") < 0) {
         print_error("needs root: these tests mount disks of their own\n");
         return 1;
     }
