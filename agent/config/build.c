@@ -10,6 +10,7 @@
 #define DEFAULT_VERIFY_ASKS 3
 #define DEFAULT_VERIFY_WITHIN_NS (60 * NSEC_PER_MSEC)
 #define DEFAULT_LEASE_NS (3 * NSEC_PER_SEC)
+#define DEFAULT_GUARD_NS (1 * NSEC_PER_SEC)
 
 static const struct ipmap_source program_defaults = {
     .interval_ns = DEFAULT_INTERVAL_NS,
@@ -145,6 +146,7 @@ static int build(const struct reader *reader, struct ipmap *ipmap)
     const struct nic_draft *nics = reader->nics;
     int r = copy_files(reader, ipmap);
 
+    ipmap->guard_ns = is_given(&reader->defaults, STATEMENT_GUARD) ? reader->defaults.guard_ns : DEFAULT_GUARD_NS;
     if (r < 0 || reader->n_sources == 0)
         return r;
     ipmap->sources = calloc(reader->n_sources, sizeof *ipmap->sources);

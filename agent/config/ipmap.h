@@ -98,6 +98,7 @@ struct ipmap_source {
 struct ipmap {
     struct ipmap_source *sources; /* in the file's order */
     size_t n_sources;
+    nsec_t guard_ns;    /* patience of the guard; default 1 s; NSEC_NEVER: none */
     size_t n_addresses; /* in all */
     char **files;       /* every file that was read, the main one first: what `place.file` points to */
     size_t n_files;

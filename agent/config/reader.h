@@ -147,6 +147,7 @@ struct settings {
     struct ipmap_source values;
     enum ipmap_takeover takeover; /* `takeover`, from which on_host and on_nic follow */
     enum ipmap_trigger trigger;   /* for NICs that say none */
+    nsec_t guard_ns;              /* `guard`, which is for all sources alike */
     uint64_t given;               /* bits (1 << enum statement_id) */
 };
 

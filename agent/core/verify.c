@@ -349,8 +349,8 @@ static bool uses_target(const struct core *core, const struct core_nic *n, uint1
 }
 
 /*
- * A witness' first answer since the first miss shows that its own request had a way. What was asked before may have been
- * asked of nobody, by a host that was cut off, and has to be asked again.
+ * A witness' first answer since the first miss shows that its own request had a way. What was asked before may have
+ * been asked of nobody, by a host that was cut off, and has to be asked again.
  */
 static void forget_earlier_asks(const struct core *core, struct core_nic *n, uint16_t target, nsec_t asked_ns)
 {

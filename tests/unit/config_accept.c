@@ -126,8 +126,16 @@ static void test_later_values(void **state)
     assert_int_equal(s->failback, IPMAP_FAILBACK_AUTOMATIC);
     assert_int_equal(s->on_host, IPMAP_TAKEOVER_AUTOMATIC);
     end(&world);
-    expect("guard 1s\ndefaults { guard off }\n", "f:1:1: warning: 'guard' is not in effect yet\n"
-                                                 "f:2:12: warning: 'guard' is not in effect yet\n");
+    read_text(&world, "guard 2s\n");
+    assert_true(world.r == 0 && world.ipmap->guard_ns == 2 * NSEC_PER_SEC);
+    end(&world);
+    read_text(&world, "defaults { guard off }\n");
+    assert_true(world.r == 0 && world.ipmap->guard_ns == NSEC_NEVER);
+    end(&world);
+    read_text(&world, "");
+    assert_true(world.r == 0 && world.ipmap->guard_ns == NSEC_PER_SEC);
+    end(&world);
+    expect("guard 99ms\n", "f:1:7: '99ms' is out of range; guard takes 100ms to 1h, or off\n");
 }
 
 /* `defaults` serves every source, wherever it stands; what a source says goes before it. */

@@ -231,6 +231,7 @@ static const struct report sample_report = {
             .uptime_ns = 76 * NSEC_PER_HOUR,
             .pid = 812,
             .realtime = "refused: Operation not permitted",
+            .guard = "pid 813, removes after 1000 ms",
             .memory_lock = "locked",
             .turns = 1234567,
             .stalls = 1,
