@@ -84,8 +84,57 @@ static void advise_nic(const char *nic)
                    arp_ignore, nic);
 }
 
-void advise(struct world *world)
+struct neighbourhood {
+    const struct ip_address *ip;
+    bool found; /* an own address from which `ip` can be asked */
+};
+
+static bool reaches(void *userdata, const struct link_address *address)
 {
+    struct neighbourhood *n = userdata;
+
+    n->found = !ip_address_equal(&address->ip, n->ip) &&
+               (ip_address_same_net(&address->ip, n->ip, address->prefix) ||
+                (address->ip.family == n->ip->family && ip_address_is_link_local(&address->ip)));
+    return !n->found;
+}
+
+/* RFC 5227 section 2.1.1 is why ARP needs it: without a sender of its own, a request would be a probe for use. */
+static bool lacks_own_address(struct world *world, const struct ipmap_address *address)
+{
+    struct neighbourhood n = {.ip = &address->ip};
+    struct link_info link;
+
+    if (!address->monitor || links_by_name(world->links, address->dev, &link) < 0)
+        return false;
+    links_each_address(world->links, link.ifindex, reaches, &n);
+    return !n.found;
+}
+
+/* Once for a source: its addresses are alike in this. */
+static void advise_source(struct world *world, const struct ipmap_source *source)
+{
+    char text[IP_ADDRESS_TEXT];
+
+    if (!(source->probes & (IPMAP_PROBE_ARP | IPMAP_PROBE_ND)))
+        return;
+    for (size_t i = 0; i < source->n_nics; i++)
+        for (size_t k = 0; k < source->nics[i].n_addresses; k++) {
+            const struct ipmap_address *address = &source->nics[i].addresses[k];
+
+            if (!lacks_own_address(world, address))
+                continue;
+            log_format(world_now(), LOG_WARNING,
+                       "source %s: %s has no address of its own in the subnet of %s, and cannot ask there by ARP or ND",
+                       source->name, address->dev, ip_address_format(&address->ip, text));
+            return;
+        }
+}
+
+void advise(struct world *world, const struct ipmap *ipmap)
+{
+    for (size_t i = 0; i < ipmap->n_sources; i++)
+        advise_source(world, &ipmap->sources[i]);
     for (size_t i = 0; i < world->n_nics; i++)
         advise_nic(world->nics[i]->name);
     for (size_t i = 0; i < world->n_nics; i++)

@@ -245,6 +245,32 @@ void agent_lost_address(struct agent *agent, uint32_t address)
     core_on_gone(&plan->core, agent->now_ns, address, lapsed);
 }
 
+/*
+ * An administrator, or a second program, has put the address of a source on this very host. The kernel would answer
+ * our echo requests itself, so that a dead source would look alive for ever.
+ */
+static void note_own(struct agent *agent, uint32_t number, bool own)
+{
+    struct monitor *m = &agent->plan->monitors[number];
+    char text[IP_ADDRESS_TEXT];
+
+    if (m->is_ours_otherwise == own)
+        return;
+    m->is_ours_otherwise = own;
+    ip_address_format(&m->map->ip, text);
+    if (own)
+        agent_say(agent, LOG_ERR, "this host has %s by other means: its source cannot be watched until that is gone",
+                  text);
+    else
+        agent_say(agent, LOG_NOTICE, "this host does not have %s by other means any more: its source is watched", text);
+    rounds_void(agent, number, agent->now_ns);
+}
+
+static bool is_claimed(const struct core_address *a)
+{
+    return a->claim == CORE_CLAIM_CLAIMING || a->claim == CORE_CLAIM_HELD || a->claim == CORE_CLAIM_RELEASING;
+}
+
 void agent_on_address_changed(struct agent *agent, nsec_t now_ns, const struct link_address *address, bool present)
 {
     uint32_t number = agent->plan ? plan_find(agent, agent->plan, &address->ip) : UINT32_MAX;
@@ -253,8 +279,10 @@ void agent_on_address_changed(struct agent *agent, nsec_t now_ns, const struct l
         agent_on_links_changed(agent, now_ns);
         return;
     }
-    /* What we put on and take off ourselves is told by its results. */
     agent->now_ns = now_ns;
+    /* What we put on and take off ourselves is told by its results. */
+    if (!present || !is_claimed(&agent->plan->core.addresses[number]))
+        note_own(agent, number, present);
     if (present || !is_held(agent->plan, number, address))
         return;
     agent_lost_address(agent, number);
@@ -277,6 +305,8 @@ void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct clai
     }
     switch (request->operation) {
     case CLAIMS_ADD:
+        if (error == -EEXIST)
+            note_own(agent, address, true);
         core_on_claimed(&plan->core, now_ns, address, error);
         break;
     case CLAIMS_REMOVE:
@@ -309,4 +339,25 @@ bool agent_is_idle(const struct agent *agent)
         if (plan->core.nics[i].n_held > 0 || plan->core.nics[i].n_claiming > 0 || plan->core.nics[i].n_releasing > 0)
             return false;
     return true;
+}
+
+void agent_each_held(const struct agent *agent,
+                     void (*each)(void *userdata, int ifindex, const struct ip_address *ip, uint8_t prefix),
+                     void *userdata)
+{
+    const struct plan *plan = agent->plan;
+
+    for (uint32_t i = 0; plan && i < plan->core.n_addresses; i++)
+        if (plan->core.addresses[i].held_on != CORE_NO_TARGET)
+            each(userdata, plan->monitors[i].ifindex, &plan->monitors[i].map->ip, plan->monitors[i].prefix);
+}
+
+void agent_on_hung(struct agent *agent, nsec_t now_ns)
+{
+    const struct plan *plan = agent->plan;
+
+    agent->now_ns = now_ns;
+    for (uint32_t i = 0; plan && i < plan->core.n_addresses; i++)
+        if (plan->core.addresses[i].claim == CORE_CLAIM_HELD)
+            plan->monitors[i].lease_until_ns = now_ns;
 }

@@ -56,6 +56,13 @@ void agent_forget(struct agent *agent, void *cookie);
 void agent_release_all(struct agent *agent, nsec_t now_ns);
 bool agent_is_idle(const struct agent *agent);
 
+/* Calls `each` for every address that is held or on its way. */
+void agent_each_held(const struct agent *agent,
+                     void (*each)(void *userdata, int ifindex, const struct ip_address *ip, uint8_t prefix),
+                     void *userdata);
+/* The guard took off what was held, because we hung: whatever goes missing now was not taken by somebody else. */
+void agent_on_hung(struct agent *agent, nsec_t now_ns);
+
 /* Whether this host forwards IPv6: what advertisements say of it. */
 void agent_set_ipv6_router(struct agent *agent, bool router);
 

@@ -12,6 +12,7 @@
 
 #include "agent/base/cleanup.h"
 #include "agent/control/server.h"
+#include "agent/shell/guarding.h"
 #include "agent/shell/loader.h"
 #include "agent/shell/log.h"
 #include "agent/shell/options.h"
@@ -30,9 +31,12 @@ struct daemon {
     sd_event *event;
     struct world *world;
     struct control_server *control;
-    struct loader *loader;                              /* the file is being read; NULL */
-    bool applying;                                      /* to take it into effect, not just to check it */
-    bool reload_again;                                  /* a reload was asked for meanwhile */
+    struct guarding *guarding;
+    struct ipmap *first;            /* the file as it was read at the start, until it is in effect */
+    struct loader *loader;          /* the file is being read; NULL */
+    sd_event_source *loader_source; /* of its end */
+    bool applying;                  /* to take it into effect, not just to check it */
+    bool reload_again;              /* a reload was asked for meanwhile */
     struct control_client *waiting[RELOAD_CLIENTS_MAX]; /* for its end */
     size_t n_waiting;
     char *file_error; /* of the last reload; NULL */
@@ -46,8 +50,10 @@ struct daemon {
 
 static nsec_t daemon_deadline(const struct daemon *d)
 {
-    nsec_t due_ns = control_server_deadline(d->control);
+    nsec_t due_ns = control_server_deadline(d->control), beat_ns = guarding_deadline(d->guarding);
 
+    if (beat_ns < due_ns)
+        due_ns = beat_ns;
     if (d->watchdog_ns && d->watchdog_due_ns < due_ns)
         due_ns = d->watchdog_due_ns;
     if (d->leaving_until_ns && d->leaving_until_ns < due_ns)
@@ -88,14 +94,16 @@ static int on_post(sd_event_source *source, void *userdata)
     nsec_t now_ns = world_now();
 
     (void)source;
-    world_settle(d->world, daemon_deadline(d));
+    world_flush(d->world);
+    guarding_feed(d->guarding, now_ns, agent_deadline(world_agent(d->world)) > now_ns);
+    world_set_timer(d->world, daemon_deadline(d));
     tell_systemd(d, now_ns);
     if (d->leaving_until_ns && (agent_is_idle(world_agent(d->world)) || now_ns >= d->leaving_until_ns)) {
         bool idle = agent_is_idle(world_agent(d->world));
 
-        if (!idle)
+        if (!idle && !guarding_is_on(d->guarding))
             log_line(now_ns, LOG_ERR, "not everything could be released in time");
-        sd_event_exit(d->event, idle ? 0 : 1);
+        sd_event_exit(d->event, idle || guarding_is_on(d->guarding) ? 0 : 1);
     }
     return 0;
 }
@@ -171,7 +179,7 @@ static int load_start(struct daemon *d, bool apply)
     d->applying = apply;
     if (apply)
         sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)(world_now() / NSEC_PER_USEC));
-    return sd_event_add_io(d->event, NULL, loader_fd(d->loader), EPOLLIN, on_loaded, d);
+    return sd_event_add_io(d->event, &d->loader_source, loader_fd(d->loader), EPOLLIN, on_loaded, d);
 }
 
 static int reload_start(struct daemon *d)
@@ -187,8 +195,12 @@ static int reload_apply(struct daemon *d, struct ipmap *ipmap, int r, const stru
     nsec_t now_ns = world_now();
 
     log_messages(messages);
+    nsec_t guard_ns = r >= 0 ? ipmap->guard_ns : NSEC_NEVER;
+
     if (r >= 0)
         r = world_load(d->world, ipmap, false);
+    if (r >= 0 && guarding_set_patience(d->guarding, guard_ns) < 0)
+        log_format(now_ns, LOG_ERR, "the guard %s", guarding_text(d->guarding));
     if (r >= 0) {
         set_file_error(d, NULL);
         log_format(now_ns, LOG_NOTICE, "%s is loaded anew", d->options.file);
@@ -210,9 +222,10 @@ static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *us
     struct ipmap_messages messages = {0};
     int r;
 
+    (void)source;
     (void)fd;
     (void)revents;
-    sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    d->loader_source = sd_event_source_disable_unref(d->loader_source);
     r = loader_finish(TAKE_POINTER(d->loader), &ipmap, &messages);
     if (d->reload_again) {
         /* The file may have changed since: only what is read from now on counts. */
@@ -281,6 +294,7 @@ static void on_request(void *userdata, struct control_client *client, const stru
                    source ? source : "", nic ? "/" : "", nic ? nic : "",
                    json_is_true(json_object_get(request, "force")) ? " --force" : "", peer->uid, peer->pid);
     header->uptime_ns = now_ns - d->started_ns;
+    header->guard = guarding_text(d->guarding);
     if (strcmp(command, "reload") == 0 || strcmp(command, "check") == 0)
         on_load_command(d, client, command[0] == 'r');
     else if (strcmp(command, "version") == 0)
@@ -336,8 +350,17 @@ static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *
         sd_event_exit(d->event, 1);
         return 0;
     }
-    log_format(now_ns, LOG_NOTICE, "signal %u from pid %u: releasing everything", info->ssi_signo, info->ssi_pid);
     sd_notify(0, "STOPPING=1");
+    if (guarding_is_on(d->guarding)) {
+        log_format(now_ns, LOG_NOTICE,
+                   "signal %u from pid %u: ending; a successor takes over what is held, or the guard "
+                   "removes it",
+                   info->ssi_signo, info->ssi_pid);
+        d->leaving_until_ns = now_ns;
+        return 0;
+    }
+    log_format(now_ns, LOG_NOTICE, "signal %u from pid %u: releasing everything, as there is no guard", info->ssi_signo,
+               info->ssi_pid);
     d->leaving_until_ns = now_ns + LEAVE_WITHIN_NS;
     agent_release_all(world_agent(d->world), now_ns);
     return 0;
@@ -368,22 +391,56 @@ static int fail(int r, const char *what)
     return r;
 }
 
-static int load_first(struct daemon *d)
+static int read_first(struct daemon *d)
 {
-    struct ipmap *ipmap = NULL;
     struct ipmap_messages messages = {0};
-    int r = loader_load(d->options.file, &ipmap, &messages);
+    int r = loader_load(d->options.file, &d->first, &messages);
 
     ipmap_messages_print(&messages, stderr);
     ipmap_messages_free(&messages);
     if (r == -EINVAL)
         return r; /* every mistake has its line already */
-    if (r >= 0) {
-        r = world_load(d->world, ipmap, true);
-        if (r < 0)
-            ipmap_free(ipmap);
-    }
     return r < 0 ? fail(r, d->options.file) : 0;
+}
+
+static int load_first(struct daemon *d)
+{
+    int r = world_load(d->world, d->first, true);
+
+    if (r < 0)
+        return fail(r, d->options.file);
+    d->first = NULL; /* the agent's now */
+    return 0;
+}
+
+/* The guard took off what we held, because we hung. */
+static void on_hung(void *userdata)
+{
+    struct daemon *d = userdata;
+
+    agent_on_hung(world_agent(d->world), world_now());
+}
+
+static void tell_one(void *userdata, int ifindex, const struct ip_address *ip, uint8_t prefix)
+{
+    guarding_hold(userdata, ifindex, ip, prefix);
+}
+
+static void on_tell(void *userdata, struct guarding *guarding)
+{
+    struct daemon *d = userdata;
+
+    if (d->world)
+        agent_each_held(world_agent(d->world), tell_one, guarding);
+}
+
+/* As early as can be: a small process that inherits neither sockets nor rights that it does not need. */
+static int open_guard(struct daemon *d)
+{
+    struct guarding_owner owner = {.hung = on_hung, .tell = on_tell, .userdata = d};
+    int r = guarding_open(&d->guarding, d->event, d->options.control, d->first->guard_ns, &owner);
+
+    return r < 0 ? fail(r, "cannot start the guard") : 0;
 }
 
 static int open_control(struct daemon *d)
@@ -431,10 +488,11 @@ static int daemon_open(struct daemon *d)
         return fail(-EPERM, "needs CAP_NET_ADMIN and CAP_NET_RAW: run as root, or from the unit");
     if ((r = sd_event_default(&d->event)) < 0 || (r = add_signals(d)) < 0)
         return fail(r, "the event loop");
-    if ((r = open_control(d)) < 0)
+    if ((r = read_first(d)) < 0 || (r = open_guard(d)) < 0 || (r = open_control(d)) < 0)
         return r;
     if ((r = world_open(&d->world, d->event, &what)) < 0)
         return fail(r, what);
+    world_set_guarding(d->world, d->guarding);
     set_up_header(d);
     if ((r = process_drop_capabilities()) < 0)
         return fail(r, "cannot drop capabilities");
@@ -445,12 +503,17 @@ static int daemon_open(struct daemon *d)
     world_on_timer(d->world, on_timer, d);
     if ((r = sd_event_add_post(d->event, NULL, on_post, d)) < 0)
         return fail(r, "the event loop");
-    world_settle(d->world, 0);
+    world_flush(d->world);
+    world_set_timer(d->world, 0);
     return 0;
 }
 
 static void daemon_close(struct daemon *d)
 {
+    /* What is still held is left to a successor; where none comes, the guard removes it. */
+    guarding_close(d->guarding, !d->world || agent_is_idle(world_agent(d->world)));
+    ipmap_free(d->first);
+    sd_event_source_disable_unref(d->loader_source);
     control_server_close(d->control);
     world_close(d->world);
     free(d->file_error);
@@ -479,6 +542,7 @@ int daemon_main(int argc, char **argv)
         return r;
     if (d.options.check)
         return check_file(d.options.file);
+    process_fill_standard_fds();
     log_open(d.options.verbose ? LOG_DEBUG : LOG_INFO);
     if (daemon_open(&d) < 0)
         return 1;

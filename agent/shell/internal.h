@@ -37,8 +37,9 @@ enum proof {
 struct monitor {
     struct tracker tracker;
     const struct ipmap_address *map;
-    uint8_t kinds;        /* bits of the kinds that its rounds ask */
-    uint8_t unsent_kinds; /* bits of those that could not be sent in the newest round */
+    uint8_t kinds;          /* bits of the kinds that its rounds ask */
+    uint8_t unsent_kinds;   /* bits of those that could not be sent in the newest round */
+    bool is_ours_otherwise; /* this host has the address, and not by a claim: whoever asked for it would hear us */
     /* the claim */
     int ifindex;           /* NIC it was put on */
     uint8_t prefix;        /* as it was put on */
@@ -89,11 +90,12 @@ struct plan {
     const struct ipmap_nic **nic_maps;       /* by core NIC */
     enum core_state *told;                   /* by core NIC: the state that was last said in the log */
     enum core_reason *told_reason;
-    uint32_t *by_address;   /* hash table: address number + 1; 0: empty */
-    size_t by_address_size; /* a power of two */
-    struct heap rounds;     /* by address: deadline of its tracker */
-    struct heap proofs;     /* by address: when to ask for proof again */
-    struct heap leases;     /* by address: when to renew it */
+    uint32_t *by_address;    /* hash table: address number + 1; 0: empty */
+    uint32_t n_ipv4, n_ipv6; /* addresses of each family */
+    size_t by_address_size;  /* a power of two */
+    struct heap rounds;      /* by address: deadline of its tracker */
+    struct heap proofs;      /* by address: when to ask for proof again */
+    struct heap leases;      /* by address: when to renew it */
     struct announcer *announcer;
     void *memory[22]; /* what plan_free frees */
     size_t n_memory;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Leases: what is held carries a valid lifetime in the kernel, which takes it off by itself when nobody renews it. It is
- * renewed at a third of its length, so that two renewals may be late on a busy host; renewals of many addresses are
- * spread, and go out in batches like claims.
+ * renewed at a third of its length, so that two renewals may be late on a busy host; many are renewed in batches, each
+ * with a turn of its own.
  */
 #include <errno.h>
 #include <syslog.h>
@@ -14,6 +14,14 @@
 #define RETRY_PART 10
 /* Renewals of one turn; the rest gets its own turns. */
 #define RENEW_AT_ONCE 64
+/* What is due within this part of its lease goes along with what is due: a batch costs hardly more than one. */
+#define ALONG_PART 8
+/*
+ * With many addresses on one NIC a renewal of all takes the kernel long (it walks lists, for IPv6 the square of them). So
+ * that it is not busy with nothing else, the lease grows by a second for so many.
+ */
+#define IPV4_A_SECOND 1000
+#define IPV6_A_SECOND 100
 /* The kernel counts whole seconds, and looks about once a second. */
 #define LEASE_SLACK_NS (100 * NSEC_PER_MSEC)
 
@@ -22,7 +30,10 @@ uint32_t lease_seconds(const struct agent *agent, uint32_t address)
     const struct plan *plan = agent->plan;
     nsec_t lease_ns = plan->source_maps[plan->core.nics[plan->core.addresses[address].nic].source]->lease_ns;
 
-    return lease_ns == NSEC_NEVER ? 0 : (uint32_t)((lease_ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC);
+    if (lease_ns == NSEC_NEVER)
+        return 0;
+    return (uint32_t)((lease_ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC) + plan->n_ipv4 / IPV4_A_SECOND +
+           plan->n_ipv6 / IPV6_A_SECOND;
 }
 
 /* The kernel acknowledged a lease that was asked for at asked_ns. */
@@ -32,10 +43,8 @@ static void granted(struct agent *agent, uint32_t address, nsec_t asked_ns)
     nsec_t length_ns = lease_seconds(agent, address) * NSEC_PER_SEC;
 
     m->lease_until_ns = length_ns ? asked_ns + length_ns : NSEC_NEVER;
-    /* Up to an eighth earlier, at random: what was claimed together is not renewed together for ever. */
     if (length_ns)
-        heap_set(&agent->plan->leases, address,
-                 agent->now_ns + length_ns / RENEW_PART - (nsec_t)(agent_random(agent) % (uint64_t)(length_ns / 8)));
+        heap_set(&agent->plan->leases, address, agent->now_ns + length_ns / RENEW_PART);
 }
 
 void lease_begin(struct agent *agent, uint32_t address)
@@ -81,8 +90,12 @@ static void renew(struct agent *agent, uint32_t address)
 void lease_run(struct agent *agent, nsec_t now_ns)
 {
     uint32_t address;
+    nsec_t along_ns;
 
-    for (unsigned n = 0; n < RENEW_AT_ONCE && heap_first(&agent->plan->leases, &address) <= now_ns; n++)
+    if (heap_first(&agent->plan->leases, &address) > now_ns)
+        return;
+    along_ns = lease_seconds(agent, address) * NSEC_PER_SEC / ALONG_PART;
+    for (unsigned n = 0; n < RENEW_AT_ONCE && heap_first(&agent->plan->leases, &address) <= now_ns + along_ns; n++)
         renew(agent, address);
 }
 

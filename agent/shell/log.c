@@ -49,6 +49,14 @@ static bool write_now(const char *line, size_t length)
            write(STDERR_FILENO, line, length) == (ssize_t)length;
 }
 
+/* What a client or a file said stays on its line, and cannot steer a terminal. */
+static void blank_controls(char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            text[i] = '?';
+}
+
 static bool emit_line(int priority, const char *text)
 {
     char line[LINE_MAX_BYTES];
@@ -64,10 +72,10 @@ static bool emit_line(int priority, const char *text)
         length = snprintf(line, sizeof line, "%02d:%02d:%02d.%06ld %-7s %s\n", parts.tm_hour, parts.tm_min,
                           parts.tm_sec, wall.tv_nsec / 1000, priority_names[priority], text);
     }
-    if (length >= (int)sizeof line) {
+    if (length >= (int)sizeof line)
         length = sizeof line - 1;
-        line[length - 1] = '\n';
-    }
+    blank_controls(line, (size_t)length - 1);
+    line[length - 1] = '\n';
     return write_now(line, (size_t)length);
 }
 

@@ -99,6 +99,8 @@ static int plan_address(struct plan *plan, const struct ipmap_source *source, co
     int r;
 
     m->map = map;
+    plan->n_ipv4 += map->ip.family == AF_INET;
+    plan->n_ipv6 += map->ip.family == AF_INET6;
     m->kinds = kinds_for(source->probes, map->ip.family);
     a->nic = nic;
     a->monitored = map->monitor;

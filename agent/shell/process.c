@@ -3,6 +3,7 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -11,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* CPU time in one go: a netlink batch takes milliseconds. At the hard limit the kernel would kill us. */
 #define REALTIME_SOFT_US 500000
@@ -72,6 +74,14 @@ int process_drop_capabilities(void)
             return -EPERM;
     /* The bounding set can only be emptied by who holds SETPCAP; without it there is nothing to gain back either. */
     return capng_apply(CAPNG_SELECT_BOTH) < 0 && capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+}
+
+void process_fill_standard_fds(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        /* The lowest free number is what open() takes. */
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return;
 }
 
 uint64_t process_random(void)

@@ -36,7 +36,9 @@ static void carry_monitor(struct plan *to, uint32_t address, const struct monito
     m->ifindex = old->ifindex;
     m->prefix = old->prefix;
     m->claimed_ns = old->claimed_ns;
+    m->lease_asked_ns = old->lease_asked_ns;
     m->lease_until_ns = old->lease_until_ns;
+    m->is_ours_otherwise = old->is_ours_otherwise;
     m->proof = old->proof;
     m->proof_by = old->proof_by;
     m->proof_after_ns = old->proof_after_ns;

@@ -77,6 +77,10 @@ static void start_round(struct agent *agent, nsec_t now_ns, uint32_t address)
     int error = -ENETDOWN;
 
     m->unsent_kinds = m->kinds;
+    if (m->is_ours_otherwise) {
+        tracker_cannot_probe(&m->tracker, EADDRINUSE);
+        return;
+    }
     for (int kind = 0; path != CORE_NO_TARGET && kind < PROBE_KINDS; kind++) {
         int r;
 
@@ -246,6 +250,8 @@ static void on_address_reply(struct agent *agent, uint32_t address, const struct
             on_source_seen(agent, address);
         return;
     }
+    if (agent->plan->monitors[address].is_ours_otherwise)
+        return;
     if (!a->monitored) {
         if (mac)
             core_on_heard(core, agent->now_ns, address, mac);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "agent/base/cleanup.h"
+#include "agent/shell/guarding.h"
 #include "agent/shell/log.h"
 #include "agent/shell/process.h"
 #include "agent/shell/world_internal.h"
@@ -76,7 +77,10 @@ static void on_unsent(void *userdata, const struct probe_request *request, int e
 static void on_claim_result(void *userdata, const struct claims_request *request, int error)
 {
     struct world *world = userdata;
+    bool gone = error == 0 || error == -EADDRNOTAVAIL || error == -ENODEV;
 
+    if (request->operation == CLAIMS_REMOVE ? gone : request->operation == CLAIMS_ADD && error < 0)
+        guarding_drop(world->guarding, request->ifindex, &request->ip, request->prefix);
     agent_on_claim_result(world->agent, world->clock.now_ns, request, error);
 }
 
@@ -160,6 +164,9 @@ static int port_claim(void *userdata, const struct claims_request *request)
 {
     struct world *world = userdata;
 
+    /* Before it is put on: if we die in between, the guard finds nothing there, which is better than the reverse. */
+    if (request->operation == CLAIMS_ADD)
+        guarding_hold(world->guarding, request->ifindex, &request->ip, request->prefix);
     return claims_submit(world->claims, request);
 }
 
@@ -252,7 +259,7 @@ static int on_claims_readable(sd_event_source *source, int fd, uint32_t revents,
     r = claims_on_readable(world->claims);
     if (r < 0)
         log_format(world->clock.now_ns, LOG_ERR, "cannot read the kernel's answers to claims: %s", strerror(-r));
-    return r;
+    return 0; /* an error would end the watching of this descriptor for good */
 }
 
 static int on_links_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -267,7 +274,7 @@ static int on_links_readable(sd_event_source *source, int fd, uint32_t revents, 
     r = links_on_readable(world->links);
     if (r < 0)
         log_format(world->clock.now_ns, LOG_ERR, "cannot keep up the kernel's NICs and addresses: %s", strerror(-r));
-    return r;
+    return 0; /* tried again with the next notification */
 }
 
 static void on_link_changed(void *userdata, int ifindex)
@@ -311,14 +318,17 @@ void world_on_timer(struct world *world, void (*on_due)(void *userdata, nsec_t n
     world->timer_userdata = userdata;
 }
 
-void world_settle(struct world *world, nsec_t also_ns)
+void world_flush(struct world *world)
 {
-    nsec_t due_ns;
-
     if (world->listeners_stale)
         listeners_refresh(world);
     agent_flush(world->agent, world->clock.now_ns);
-    due_ns = agent_deadline(world->agent);
+}
+
+void world_set_timer(struct world *world, nsec_t also_ns)
+{
+    nsec_t due_ns = agent_deadline(world->agent);
+
     due_ns = also_ns < due_ns ? also_ns : due_ns;
     due_ns = world->claims_due_ns < due_ns ? world->claims_due_ns : due_ns;
     if (due_ns == world->timer_ns)
@@ -428,6 +438,11 @@ void world_close(struct world *world)
     free(world);
 }
 
+void world_set_guarding(struct world *world, struct guarding *guarding)
+{
+    world->guarding = guarding;
+}
+
 struct held_list {
     struct claims_held *list;
     size_t n;
@@ -461,8 +476,13 @@ int world_load(struct world *world, struct ipmap *ipmap, bool first)
     world_take_time(world);
     if (r >= 0)
         r = agent_load(world->agent, world->clock.now_ns, ipmap, held.list, held.n);
+    /* What was adopted or is being released, the guard before ours knows; ours must, before it takes over. */
+    for (size_t i = 0; r >= 0 && i < held.n; i++)
+        guarding_hold(world->guarding, held.list[i].ifindex, &held.list[i].ip, held.list[i].prefix);
+    if (r >= 0)
+        guarding_adopted(world->guarding);
     free(held.list);
     if (r >= 0)
-        advise(world);
+        advise(world, ipmap);
     return r;
 }

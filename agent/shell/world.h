@@ -19,12 +19,16 @@ struct agent *world_agent(struct world *world);
 /* CLOCK_MONOTONIC now. */
 nsec_t world_now(void);
 
+/* From now on the guard is told of every claim and release. NULL: there is none. */
+struct guarding;
+void world_set_guarding(struct world *world, struct guarding *guarding);
+
 /* Loads the ipmap into the agent and opens a port on each target NIC. `first`: adopt what the kernel holds for us. */
 int world_load(struct world *world, struct ipmap *ipmap, bool first);
 
-/*
- * Ends an event that the daemon handled itself: flushes the agent and sets the timer. `also_ns`: a deadline of the
- * daemon's own, NSEC_NEVER where it has none; on_due is called when any has come.
- */
-void world_settle(struct world *world, nsec_t also_ns);
+/* After every event: what it set off goes out. */
+void world_flush(struct world *world);
+/* Then the timer is set, to the agent's next deadline or the daemon's own (NSEC_NEVER: none). */
+void world_set_timer(struct world *world, nsec_t also_ns);
+/* `on_due` is called whenever the timer fired, after the agent's turn. */
 void world_on_timer(struct world *world, void (*on_due)(void *userdata, nsec_t now_ns), void *userdata);

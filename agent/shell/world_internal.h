@@ -22,10 +22,11 @@ struct world {
     struct icmp_probe *icmp4, *icmp6;
     struct links *links;
     struct claims *claims;
-    struct probe_clock clock; /* of the event at hand */
-    uint64_t dropped;         /* replies lost in sockets, as last counted */
-    nsec_t claims_due_ns;     /* requests wait for another turn; NSEC_NEVER: none do */
-    bool listeners_stale;     /* NICs changed */
+    struct guarding *guarding; /* the daemon's; NULL: none */
+    struct probe_clock clock;  /* of the event at hand */
+    uint64_t dropped;          /* replies lost in sockets, as last counted */
+    nsec_t claims_due_ns;      /* requests wait for another turn; NSEC_NEVER: none do */
+    bool listeners_stale;      /* NICs changed */
     sd_event_source *timer;
     nsec_t timer_ns; /* what it is set to */
     void (*timer_fn)(void *userdata, nsec_t now_ns);
@@ -46,4 +47,4 @@ void listeners_close(struct world *world);
 struct arp_port *listeners_find(struct world *world, int ifindex);
 
 /* advice.c: warns of settings of this host under which a takeover would not do what people expect. */
-void advise(struct world *world);
+void advise(struct world *world, const struct ipmap *ipmap);

@@ -3,7 +3,6 @@
 
 import os
 import signal
-import subprocess
 import time
 
 from story import GATEWAY, Story, V4, ipmap, main
@@ -77,13 +76,6 @@ class Reload(Story):
 class Ends(Story):
     """How it starts, and how it ends."""
 
-    def test_sigterm_gives_all_back(self) -> None:
-        """After SIGTERM nothing is held, and it exits cleanly."""
-        agent = self.holding(ipmap(f"{V4}/24 dev eth0\n2001:db8::10/64 dev eth0"))
-        self.assertEqual(agent.stop(), 0)
-        self.assert_not_held(V4, "2001:db8::10")
-        self.assertFalse(os.path.exists(agent.control), "its socket is gone")
-
     def test_a_second_instance(self) -> None:
         """On a control socket that is in use the second one exits with 1 and names it; the first does not notice."""
         first = self.holding()
@@ -99,6 +91,27 @@ class Ends(Story):
                            prefix=("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--"))
         self.assertEqual(agent.wait_exit(), 1)
         self.assertRegex(agent.log(), r"(?i)permi|root|CAP_NET")
+
+    def test_without_standard_descriptors(self) -> None:
+        """Started without stdin, stdout and stderr, none of its sockets gets their numbers."""
+        agent = self.agent(prefix=("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"))
+        agent.wait_state("web1/eth0", "up")
+        for number in range(3):
+            self.assertEqual(os.readlink(f"/proc/{agent.process.pid}/fd/{number}"), "/dev/null")
+
+    def test_a_client_cannot_write_log_lines(self) -> None:
+        """What a client says stays on the log line that quotes it."""
+        agent = self.watching()
+        agent.ask("pause\nforged", source="web1")
+        agent.wait_log("command pause?forged")
+        self.assertFalse([line for line in agent.log().splitlines() if line.startswith("forged")])
+
+    def test_a_target_nic_without_an_own_address(self) -> None:
+        """ARP cannot ask from there: the log says so at the start, and nothing of the kind where it can."""
+        self.assertNotIn("no address of its own", self.watching().log())
+        self.lan.host("bare").nic("eth0")
+        agent = self.agent(ipmap(source="probe arp"), host=self.lan.host("bare"))
+        agent.wait_log("warning", "web1", "eth0 has no address of its own", V4)
 
     def test_a_wrong_file(self) -> None:
         """It does not start with a file that has mistakes, and prints all of them."""
@@ -140,37 +153,6 @@ class Hold(Story):
             self.target.nic("eth0").remove_address(f"{V4}/32")
         agent.wait_state("web1/eth0", "blocked")
         self.assertIn("another program", agent.nic("web1/eth0")["reason"])
-        self.assert_never_held(V4)
-
-    def test_a_lease_is_renewed(self) -> None:
-        """No notification ever says that the address went, and it is there after many leases."""
-        agent = self.holding(ipmap(source="lease 1s"))
-        with self.target.start(["ip", "monitor", "address", "route"], stdout=subprocess.PIPE, text=True) as monitor:
-            time.sleep(3.5)
-            monitor.terminate()
-            seen = monitor.stdout.read()
-        self.assertIn(V4, seen)  # renewals are notified of
-        self.assertNotIn("Deleted", seen)
-        self.assert_held(V4)
-        self.assertIn("valid_lft 1sec", self.target.ip("addr", "show", "dev", "eth0"))
-        self.assertEqual(agent.nic("web1/eth0")["state"], "holding")
-
-    def test_nobody_renews_the_lease(self) -> None:
-        """The agent was killed: the kernel takes the address off, and leaves what is the target's own."""
-        agent = self.holding(ipmap(source="lease 1s"))
-        agent.process.kill()
-        self.wait_until(lambda: V4 not in " ".join(self.target.nic("eth0").addresses()), "it is gone")
-        self.assert_held("192.0.2.20")
-
-    def test_a_hung_agent_looks_before_it_takes_back(self) -> None:
-        """The lease ran out while it hung, and the source came back: it is left alone."""
-        agent = self.holding(ipmap(source="lease 1s"))
-        agent.process.send_signal(signal.SIGSTOP)
-        self.wait_until(lambda: V4 not in " ".join(self.target.nic("eth0").addresses()), "it is gone")
-        self.source.heal()
-        self.wait_until(lambda: self.client.ping(V4), "the source is back")
-        agent.process.send_signal(signal.SIGCONT)
-        agent.wait_state("web1/eth0", "up")
         self.assert_never_held(V4)
 
     def test_the_target_nic_is_renamed(self) -> None:

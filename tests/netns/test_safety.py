@@ -228,6 +228,36 @@ class InUse(Story):
         self.assert_held(V4)
 
 
+class OurOwn(Story):
+    """The address of the source is on this host, and not by a claim: the kernel answers our own pings."""
+
+    def test_somebody_puts_it_on_this_host(self) -> None:
+        """A dead source does not look alive for that; once the address is gone, its loss is seen."""
+        agent = self.watching()
+        self.target.nic("eth0").address(f"{V4}/24")
+        agent.wait_log(V4, "by other means", "cannot be watched")
+        answered = agent.address(V4)["answered"]
+        self.source.crash_silently()
+        time.sleep(QUIET_S)
+        self.assertEqual(agent.address(V4)["answered"], answered)
+        self.assertIn("in use", agent.address(V4)["cannot_probe"])
+        self.assertIsNone(agent.address(V4)["held_on"])
+        self.target.nic("eth0").remove_address(f"{V4}/24")
+        agent.wait_state("web1/eth0", "holding")
+
+    def test_somebody_makes_a_claim_his_own(self) -> None:
+        """A held address that is written over is neither held any more nor put back."""
+        agent = self.holding()
+        self.target.batch(f"addr replace {V4}/32 dev eth0 valid_lft forever preferred_lft forever")
+        agent.wait_log(V4, "by other means", "cannot be watched")
+        self.assertEqual(agent.wait_state("web1/eth0", "blocked")["state"], "blocked")
+        time.sleep(QUIET_S)
+        self.assertEqual(agent.nic("web1/eth0")["state"], "blocked")
+        self.assert_held(V4)
+        self.target.nic("eth0").remove_address(f"{V4}/32")
+        agent.wait_state("web1/eth0", "holding")
+
+
 class TwoTargets(Story):
     """Two targets with the same ipmap."""
 
