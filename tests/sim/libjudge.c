@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What must hold in every world. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/sim/libagent.h"
+#include "tests/sim/libworld.h"
+
+/* Things done within one virtual millisecond: so many, and so many more for each address. */
+#define PACE_ALWAYS 100
+#define PACE_EACH 40
+
+void sim_judge_pace(struct sim_agent *agent)
+{
+    struct sim_world *world = agent->host->world;
+    nsec_t ms = world->clock.now_ns / NSEC_PER_MSEC;
+
+    if (agent->pace_ms != ms) {
+        agent->pace_ms = ms;
+        agent->pace = 0;
+    }
+    if (++agent->pace > PACE_ALWAYS + PACE_EACH * agent->n_addresses)
+        sim_violate(world, "%s spins: %zu things done within a millisecond", agent->host->name, agent->pace);
+}
+
+/* Since when the NIC has surely been there for whoever asks from `nic`; NSEC_NEVER. */
+static nsec_t reachable_since(const struct sim_nic *nic, const struct sim_nic *other)
+{
+    nsec_t since_ns = sim_nics_joined_since(nic, other);
+
+    if (!other->host->alive)
+        return NSEC_NEVER;
+    return since_ns > other->host->alive_since_ns ? since_ns : other->host->alive_since_ns;
+}
+
+/*
+ * An address of a host that lives and can be reached is not claimed, unless a person forced it. A host that has been
+ * there for two intervals and a round trip must have answered one of the rounds that count.
+ */
+void sim_judge_claim(struct sim_agent *agent, const struct sim_nic *nic, const struct ip_address *ip)
+{
+    struct sim_world *world = agent->host->world;
+    char text[IP_ADDRESS_TEXT];
+
+    for (size_t i = 0; i < world->n_hosts && !agent->forced; i++) {
+        const struct sim_nic *other = sim_host_find(world->hosts[i], ip);
+        nsec_t grace_ns, since_ns;
+
+        if (!other || world->hosts[i] == agent->host || sim_nic_find(other, ip)->claimed)
+            continue;
+        since_ns = reachable_since(nic, other);
+        grace_ns = 2 * agent->interval_ns + sim_nics_round_trip(nic, other);
+        if (since_ns != NSEC_NEVER && world->clock.now_ns - since_ns > grace_ns)
+            sim_violate(world, "%s claims %s of %s, which has been alive and reachable for %lld ms", agent->host->name,
+                        ip_address_format(ip, text), world->hosts[i]->name,
+                        (long long)((world->clock.now_ns - since_ns) / NSEC_PER_MSEC));
+    }
+}
+
+/* Somebody else took it off, or its lease ran out, and the agent has not read of it yet. */
+static bool is_untold(const struct sim_agent *agent, const struct ip_address *ip)
+{
+    return sim_queue_tells_gone(&agent->others, ip);
+}
+
+void sim_judge_release(struct sim_agent *agent, const struct sim_nic *nic, const struct claims_request *request)
+{
+    const struct sim_address *there = sim_nic_find(nic, &request->ip);
+    char text[IP_ADDRESS_TEXT];
+
+    if (!there && is_untold(agent, &request->ip))
+        return;
+    if (!there || !there->claimed || there->prefix != request->prefix)
+        sim_violate(agent->host->world, "%s releases %s/%u, which it did not claim so", agent->host->name,
+                    ip_address_format(&request->ip, text), request->prefix);
+}
+
+/* What is announced as ours, and what speaks for an address, is what the kernel has. */
+void sim_judge_frame(struct sim_agent *agent, const struct sim_nic *nic, const struct arp_heard *said)
+{
+    struct sim_world *world = agent->host->world;
+    bool ours = mac_address_equal(&said->sender_mac, &nic->mac);
+    const struct sim_address *there = sim_nic_find(nic, &said->sender_ip);
+    char text[IP_ADDRESS_TEXT];
+
+    if (said->kind == ARP_HEARD_PROBE)
+        return;
+    if (ours && !there && !is_untold(agent, &said->sender_ip))
+        sim_violate(world, "%s speaks for %s without having it", agent->host->name,
+                    ip_address_format(&said->sender_ip, text));
+    if (!ours && (said->kind != ARP_HEARD_ANNOUNCEMENT || there))
+        sim_violate(world, "%s says that %s, which it holds, is elsewhere", agent->host->name,
+                    ip_address_format(&said->sender_ip, text));
+}
+
+static struct sim_overlap *find_overlap(struct sim_world *world, const struct ip_address *ip)
+{
+    for (size_t i = 0; i < world->n_overlaps; i++)
+        if (ip_address_equal(&world->overlaps[i].ip, ip))
+            return &world->overlaps[i];
+    world->overlaps = sim_grow(world->overlaps, world->n_overlaps, sizeof *world->overlaps);
+    world->overlaps[world->n_overlaps] = (struct sim_overlap){.ip = *ip, .since_ns = NSEC_NEVER};
+    return &world->overlaps[world->n_overlaps++];
+}
+
+static unsigned count_claims(const struct sim_world *world, const struct ip_address *ip)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < world->n_hosts; i++) {
+        const struct sim_nic *nic = sim_host_find(world->hosts[i], ip);
+
+        n += nic && sim_nic_find(nic, ip)->claimed;
+    }
+    return n;
+}
+
+void sim_judge_overlap(struct sim_world *world, const struct ip_address *ip)
+{
+    struct sim_overlap *overlap = find_overlap(world, ip);
+    nsec_t now_ns = world->clock.now_ns;
+
+    if (count_claims(world, ip) > 1) {
+        if (overlap->since_ns == NSEC_NEVER)
+            overlap->since_ns = now_ns;
+        return;
+    }
+    if (overlap->since_ns != NSEC_NEVER && now_ns - overlap->since_ns > world->overlap_max_ns)
+        world->overlap_max_ns = now_ns - overlap->since_ns;
+    overlap->since_ns = NSEC_NEVER;
+}
+
+bool sim_overlaps(const struct sim_world *world, const char *text)
+{
+    struct ip_address ip;
+
+    if (ip_address_parse(text, &ip) < 0)
+        abort();
+    return count_claims(world, &ip) > 1;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happens to addresses while they are held: others take them off, cables go, the source comes back. */
+#include "tests/sim/libscene.h"
+
+#define FAST "defaults { interval 10ms; misses 3 }\n" SCENE_PLAIN
+/* The NIC is in the subnet already: a host prefix. */
+#define HELD SCENE_IP "/32"
+
+/* The story up to the moment when all is held and proved. */
+static void hold(struct scene *s, const char *ipmap)
+{
+    scene_watch(s, ipmap);
+    sim_host_set_alive(s->source, false);
+    scene_run(s, 3 * NSEC_PER_SEC);
+    assert_state(s, "holding");
+    sim_client_forget(s->pings);
+}
+
+static void what_others_delete_is_put_back(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_begin(&s);
+    hold(&s, FAST);
+    for (int i = 0; i < 3; i++) {
+        sim_nic_remove(s.target_nic, HELD);
+        scene_run(&s, 20 * NSEC_PER_SEC);
+        assert_holds(&s, SCENE_IP);
+    }
+    assert_int_equal(sim_agent_did(s.agent, SIM_CLAIM, SCENE_IP), 4);
+    assert_state(&s, "holding");
+    scene_end(&s);
+}
+
+/* Another program that insists is not fought for ever, and the source's own address is not put back over its head. */
+static void what_others_keep_deleting(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_begin(&s);
+    hold(&s, FAST);
+    for (int i = 0; i < 300; i++) {
+        if (sim_host_holds(s.target, SCENE_IP))
+            sim_nic_remove(s.target_nic, HELD);
+        scene_run(&s, 10 * NSEC_PER_MSEC);
+    }
+    assert_true(sim_agent_did(s.agent, SIM_CLAIM, SCENE_IP) < 50);
+    scene_run(&s, 30 * NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    assert_holds(&s, SCENE_IP);
+    scene_end(&s);
+}
+
+/* The source is back, and both answer until a person decides. Somebody takes the address off us meanwhile. */
+static void what_is_deleted_when_the_source_is_back(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_begin(&s);
+    hold(&s, FAST);
+    sim_host_set_alive(s.source, true);
+    scene_run(&s, 3 * NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    sim_nic_remove(s.target_nic, HELD);
+    scene_run(&s, 3 * NSEC_PER_SEC);
+    assert_free(&s, SCENE_IP);
+    assert_holds(&s, SCENE_IP6);
+    /* It is watched again, and taken over again when it is lost again. */
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 12 * NSEC_PER_SEC);
+    assert_holds(&s, SCENE_IP);
+    scene_end(&s);
+}
+
+static void held_addresses_follow_the_carrier(void **state)
+{
+    struct scene s;
+    struct sim_nic *second;
+
+    (void)state;
+    scene_begin(&s);
+    second = sim_nic_new(s.target, "eth1", s.lan);
+    sim_nic_add(second, "192.0.2.21/24");
+    hold(&s, "source web1 { interval 10ms; misses 3; nic eth0 { 192.0.2.10/24 dev eth0 or eth1 } }");
+    assert_ptr_equal(sim_host_find(s.target, &s.pings->to), s.target_nic);
+    sim_nic_connect(s.target_nic, false);
+    scene_run(&s, NSEC_PER_SEC);
+    sim_client_forget(s.pings);
+    scene_run(&s, NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    assert_ptr_equal(sim_host_find(s.target, &s.pings->to), second);
+    assert_true(sim_client_answers(s.pings, s.target) >= 99);
+    /* Both cables out, and one back in. */
+    sim_nic_connect(second, false);
+    scene_run(&s, 3 * NSEC_PER_SEC);
+    sim_nic_connect(s.target_nic, true);
+    scene_run(&s, 3 * NSEC_PER_SEC);
+    sim_client_forget(s.pings);
+    scene_run(&s, NSEC_PER_SEC);
+    assert_true(sim_client_answers(s.pings, s.target) >= 99);
+    scene_end(&s);
+}
+
+/* The source comes back while the addresses are on their way from one NIC to the other. */
+static void the_source_returns_during_a_move(void **state)
+{
+    (void)state;
+    for (uint64_t seed = sim_seed(); seed < sim_seed() + 50; seed++) {
+        struct scene s;
+        struct sim_nic *second;
+
+        scene_begin_with(&s, seed);
+        second = sim_nic_new(s.target, "eth1", s.lan);
+        sim_nic_add(second, "192.0.2.21/24");
+        hold(&s, "source web1 { interval 10ms; misses 3; nic eth0 { 192.0.2.10/24 dev eth0 or eth1 } }");
+        s.agent->claim_delay_ns = 100 * NSEC_PER_MSEC;
+        sim_nic_connect(s.target_nic, false);
+        scene_run(&s, (nsec_t)sim_random_below(&s.world->random, 100 * NSEC_PER_MSEC));
+        sim_host_set_alive(s.source, true);
+        /* Whatever came of it: given back, all is well. */
+        scene_run(&s, 3 * NSEC_PER_SEC);
+        sim_agent_command(s.agent, "failback", "web1", NULL);
+        scene_run(&s, 3 * NSEC_PER_SEC);
+        assert_free(&s, SCENE_IP);
+        assert_state(&s, "up");
+        scene_end(&s);
+    }
+}
+
+static void the_source_is_seen_to_come_back(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_begin(&s);
+    hold(&s, FAST);
+    assert_int_equal(sim_agent_said(s.agent, "the source is back"), 0);
+    sim_host_set_alive(s.source, true);
+    sim_host_announce(s.source);
+    scene_run(&s, NSEC_PER_MIN);
+    assert_int_equal(sim_agent_said(s.agent, "192.0.2.10 is at 02:00:00:00:01:01 too"), 1);
+    assert_state(&s, "holding");
+    scene_end(&s);
+}
+
+static void held_is_announced_for_ever(void **state)
+{
+    struct scene s;
+    unsigned announced;
+
+    (void)state;
+    scene_begin(&s);
+    hold(&s, FAST);
+    announced = sim_agent_did(s.agent, SIM_ANNOUNCE, SCENE_IP);
+    scene_run(&s, NSEC_PER_HOUR);
+    /* Once a minute, in both forms. */
+    assert_in_range(sim_agent_did(s.agent, SIM_ANNOUNCE, SCENE_IP) - announced, 2 * 58, 2 * 61);
+    assert_state(&s, "holding");
+    scene_end(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_others_delete_is_put_back),
+        cmocka_unit_test(what_others_keep_deleting),
+        cmocka_unit_test(what_is_deleted_when_the_source_is_back),
+        cmocka_unit_test(held_addresses_follow_the_carrier),
+        cmocka_unit_test(the_source_returns_during_a_move),
+        cmocka_unit_test(the_source_is_seen_to_come_back),
+        cmocka_unit_test(held_is_announced_for_ever),
+    };
+
+    return scene_tell(tests);
+}

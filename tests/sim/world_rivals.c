@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two targets with one ipmap, and no engine to arbitrate: who takes over when both see the crash at once. */
+#include "tests/sim/libscene.h"
+
+#define SEEDS 200
+
+struct rivals {
+    struct scene scene;
+    struct sim_host *second;
+    struct sim_nic *second_nic;
+    struct sim_agent *second_agent;
+};
+
+/* The second agent starts so much later than the first: that is the phase between their rounds. */
+static void rivals_begin(struct rivals *r, uint64_t seed, const char *ipmap, nsec_t phase_ns)
+{
+    scene_begin_with(&r->scene, seed);
+    r->second = scene_host(&r->scene, "second", "21", &r->second_nic);
+    r->second->gateways[0] = r->scene.target->gateways[0];
+    scene_watch(&r->scene, ipmap);
+    scene_run(&r->scene, phase_ns);
+    r->second_agent = sim_agent_start(r->second, ipmap);
+    scene_run(&r->scene, 3 * NSEC_PER_SEC + (nsec_t)sim_random_below(&r->scene.world->random, NSEC_PER_SEC));
+}
+
+static unsigned holders(const struct rivals *r, const char *ip)
+{
+    return sim_host_holds(r->scene.target, ip) + (unsigned)sim_host_holds(r->second, ip);
+}
+
+/* What became of many crashes. */
+struct tally {
+    unsigned first, second; /* who held in the end */
+    unsigned both, none;
+    nsec_t slowest_ns; /* from the crash to the first claim */
+};
+
+static void note(struct tally *tally, const struct rivals *r, nsec_t crash_ns)
+{
+    nsec_t a_ns = sim_agent_did_ns(r->scene.agent, SIM_CLAIM, SCENE_IP);
+    nsec_t b_ns = sim_agent_did_ns(r->second_agent, SIM_CLAIM, SCENE_IP);
+    nsec_t claim_ns = a_ns == NSEC_UNSET || (b_ns != NSEC_UNSET && b_ns < a_ns) ? b_ns : a_ns;
+
+    tally->both += sim_overlaps(r->scene.world, SCENE_IP) || r->scene.world->overlap_max_ns > 0;
+    tally->none += holders(r, SCENE_IP) == 0;
+    tally->first += sim_host_holds(r->scene.target, SCENE_IP);
+    tally->second += sim_host_holds(r->second, SCENE_IP);
+    if (claim_ns - crash_ns > tally->slowest_ns)
+        tally->slowest_ns = claim_ns - crash_ns;
+}
+
+/* How the two hosts are. All zero: well. */
+struct weather {
+    struct sim_faults faults; /* of the second target's port */
+    nsec_t lateness_ns;       /* of both agents' turns */
+    nsec_t claim_delay_ns;    /* of both kernels; 0: as usual */
+};
+
+static struct tally crash_often(const char *ipmap, nsec_t interval_ns, const struct weather *weather)
+{
+    struct tally tally = {0};
+
+    for (uint64_t seed = sim_seed(); seed < sim_seed() + SEEDS; seed++) {
+        struct sim_random phases = {.state = seed};
+        struct rivals r;
+        nsec_t crash_ns;
+
+        rivals_begin(&r, seed, ipmap, (nsec_t)sim_random_below(&phases, (uint64_t)interval_ns));
+        sim_nic_set_faults(r.second_nic, &weather->faults);
+        r.scene.agent->lateness_ns = r.second_agent->lateness_ns = weather->lateness_ns;
+        if (weather->claim_delay_ns)
+            r.scene.agent->claim_delay_ns = r.second_agent->claim_delay_ns = weather->claim_delay_ns;
+        scene_run(&r.scene, NSEC_PER_SEC);
+        crash_ns = scene_now(&r.scene);
+        sim_host_set_alive(r.scene.source, false);
+        scene_run(&r.scene, 10 * NSEC_PER_SEC);
+        note(&tally, &r, crash_ns);
+        if (holders(&r, SCENE_IP) != 1 && r.scene.world->talks)
+            print_message("# seed %" PRIu64 ": %u hold\n", seed, holders(&r, SCENE_IP));
+        scene_end(&r.scene);
+    }
+    print_message("# %u crashes: %u by the first, %u by the second, %u by both, %u by none; slowest %.1f ms\n", SEEDS,
+                  tally.first, tally.second, tally.both, tally.none, (double)tally.slowest_ns / NSEC_PER_MSEC);
+    return tally;
+}
+
+#define ARP_FAST "source web1 { interval 10ms; misses 3; nic eth0 { 192.0.2.10/24 dev eth0 } }"
+#define ARP_SLOW "source web1 { interval 200ms; misses 5; nic eth0 { 192.0.2.10/24 dev eth0 } }"
+#define ICMP_ALONE "source web1 { interval 100ms; misses 3; probe icmp; nic eth0 { 192.0.2.10/24 dev eth0 } }"
+
+static const struct weather fine = {0};
+
+static void exactly_one(const struct tally *tally)
+{
+    assert_int_equal(tally->both, 0);
+    assert_int_equal(tally->none, 0);
+    assert_int_equal(tally->first + tally->second, SEEDS);
+}
+
+static void two_targets_at_any_phase(void **state)
+{
+    struct tally tally = crash_often(ARP_SLOW, 200 * NSEC_PER_MSEC, &fine);
+
+    (void)state;
+    exactly_one(&tally);
+    /* Neither is always the first: the phase decides. */
+    assert_true(tally.first > SEEDS / 10 && tally.second > SEEDS / 10);
+}
+
+static void two_fast_targets(void **state)
+{
+    struct tally tally = crash_often(ARP_FAST, 10 * NSEC_PER_MSEC, &fine);
+
+    (void)state;
+    exactly_one(&tally);
+}
+
+static void two_targets_that_only_ping(void **state)
+{
+    struct tally tally = crash_often(ICMP_ALONE, 100 * NSEC_PER_MSEC, &fine);
+
+    (void)state;
+    exactly_one(&tally);
+}
+
+/* One is behind a slow path, and both are busy. */
+static void two_targets_on_a_slow_lan(void **state)
+{
+    const struct weather slow = {.faults = {.delay_ns = NSEC_PER_MSEC, .jitter_ns = NSEC_PER_MSEC},
+                                 .lateness_ns = 3 * NSEC_PER_MSEC};
+    struct tally tally = crash_often(ARP_SLOW, 200 * NSEC_PER_MSEC, &slow);
+
+    (void)state;
+    exactly_one(&tally);
+}
+
+/*
+ * Who claims is heard of again when its kernel has the address. As long as that takes less than the fresh misses that
+ * the other one waits for, there is one.
+ */
+static void two_targets_with_slow_kernels(void **state)
+{
+    const struct weather slow = {.claim_delay_ns = 700 * NSEC_PER_MSEC};
+    struct tally tally = crash_often(ARP_SLOW, 200 * NSEC_PER_MSEC, &slow);
+
+    (void)state;
+    exactly_one(&tally);
+}
+
+/* They start in the very same moment: their rounds and verdicts coincide to the nanosecond. */
+static void two_targets_in_step(void **state)
+{
+    struct rivals r;
+
+    (void)state;
+    scene_begin(&r.scene);
+    r.second = scene_host(&r.scene, "second", "21", &r.second_nic);
+    r.second->gateways[0] = r.scene.target->gateways[0];
+    r.second_agent = sim_agent_start(r.second, ARP_FAST);
+    scene_watch(&r.scene, ARP_FAST);
+    sim_host_set_alive(r.scene.source, false);
+    scene_run(&r.scene, NSEC_PER_SEC);
+    /* RFC 5227 section 2.1.1: a simultaneous probe; the higher MAC gives way. */
+    assert_holds(&r.scene, SCENE_IP);
+    assert_int_equal(holders(&r, SCENE_IP), 1);
+    assert_false(sim_overlaps(r.scene.world, SCENE_IP));
+    scene_end(&r.scene);
+}
+
+/* The first target dies with what it holds: the second takes over from it as it would from the source. */
+static void the_holder_dies(void **state)
+{
+    struct rivals r;
+    struct sim_host *holder;
+
+    (void)state;
+    rivals_begin(&r, sim_seed(), ARP_SLOW, 70 * NSEC_PER_MSEC);
+    sim_host_set_alive(r.scene.source, false);
+    scene_run(&r.scene, 5 * NSEC_PER_SEC);
+    assert_int_equal(holders(&r, SCENE_IP), 1);
+    holder = sim_host_holds(r.second, SCENE_IP) ? r.second : r.scene.target;
+    sim_host_set_alive(holder, false);
+    scene_run(&r.scene, 5 * NSEC_PER_SEC);
+    assert_true(sim_host_holds(holder == r.second ? r.scene.target : r.second, SCENE_IP));
+    scene_end(&r.scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_targets_at_any_phase),
+        cmocka_unit_test(two_fast_targets),
+        cmocka_unit_test(two_targets_that_only_ping),
+        cmocka_unit_test(two_targets_on_a_slow_lan),
+        cmocka_unit_test(two_targets_with_slow_kernels),
+        cmocka_unit_test(two_targets_in_step),
+        cmocka_unit_test(the_holder_dies),
+    };
+
+    return scene_tell(tests);
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This host stands still, is slow, or changes its clock: that says nothing about the source. */
+#include "tests/sim/libscene.h"
+
+#define FAST "defaults { interval 10ms; misses 3 }\n" SCENE_PLAIN
+
+/* A story at many phases: `tell` is called with a LAN on which all is well. */
+static void at_every_phase(const char *ipmap, unsigned phases, void (*tell)(struct scene *s))
+{
+    for (uint64_t seed = sim_seed(); seed < sim_seed() + phases; seed++) {
+        struct scene s;
+
+        scene_begin_with(&s, seed);
+        scene_watch(&s, ipmap);
+        scene_run(&s, (nsec_t)sim_random_below(&s.world->random, 50 * NSEC_PER_MSEC));
+        assert_state(&s, "up");
+        tell(&s);
+        scene_end(&s);
+    }
+}
+
+static void pause_for(struct scene *s, nsec_t for_ns)
+{
+    sim_agent_pause(s->agent);
+    scene_run(s, for_ns);
+    sim_agent_resume(s->agent);
+}
+
+static void tell_stopped(struct scene *s)
+{
+    pause_for(s, 3 * NSEC_PER_SEC);
+    scene_run(s, NSEC_PER_SEC);
+    assert_state(s, "up");
+    assert_int_equal(s->agent->n_deeds, 0);
+    assert_int_equal(sim_agent_said(s->agent, "stood still"), 1);
+}
+
+static void stopped_for_three_seconds(void **state)
+{
+    (void)state;
+    at_every_phase(FAST, 100, tell_stopped);
+}
+
+/* As long as the sockets hold: of what came in first only so many replies are left. */
+static void tell_stopped_and_overflowing(struct scene *s)
+{
+    s->agent->queue_max = (size_t)sim_random_below(&s->world->random, 4);
+    pause_for(s, 3 * NSEC_PER_SEC);
+    scene_run(s, NSEC_PER_SEC);
+    s->agent->queue_max = 1000;
+    scene_run(s, NSEC_PER_SEC);
+    assert_state(s, "up");
+    assert_int_equal(s->agent->n_deeds, 0);
+}
+
+static void stopped_with_sockets_that_overflow(void **state)
+{
+    (void)state;
+    at_every_phase(FAST, 100, tell_stopped_and_overflowing);
+}
+
+/* Stops of any length, one after the other, for some seconds. */
+static void tell_stuttering(struct scene *s)
+{
+    for (int i = 0; i < 200; i++) {
+        pause_for(s, (nsec_t)sim_random_below(&s->world->random, 60 * NSEC_PER_MSEC));
+        scene_run(s, (nsec_t)sim_random_below(&s->world->random, 30 * NSEC_PER_MSEC));
+    }
+    scene_run(s, NSEC_PER_SEC);
+    assert_state(s, "up");
+    assert_int_equal(s->agent->n_deeds, 0);
+}
+
+static void stuttering(void **state)
+{
+    (void)state;
+    at_every_phase(FAST, 20, tell_stuttering);
+}
+
+/* Stops too short to be a stall, while replies come in at the last moment; the sockets keep so many of them. */
+static void stop_shortly(struct scene *s, size_t kept)
+{
+    sim_nic_set_faults(s->source_nic, &(struct sim_faults){.delay_ns = 4900 * NSEC_PER_USEC});
+    for (int i = 0; i < 200; i++) {
+        scene_run(s, (nsec_t)sim_random_below(&s->world->random, 10 * NSEC_PER_MSEC));
+        s->agent->queue_max = kept;
+        pause_for(s, 3 * NSEC_PER_MSEC);
+        s->agent->queue_max = 1000;
+    }
+    assert_int_equal(sim_agent_said(s->agent, "late, was up"), 0);
+    assert_int_equal(s->agent->n_deeds, 0);
+}
+
+/* The timer is served before the socket: what waits there is a reply all the same. */
+static void tell_a_reply_in_the_queue(struct scene *s)
+{
+    stop_shortly(s, 1000);
+}
+
+static void a_reply_in_the_queue(void **state)
+{
+    (void)state;
+    at_every_phase(FAST, 10, tell_a_reply_in_the_queue);
+}
+
+/* It found no room: nobody knows what it was, so the round does not count. */
+static void tell_a_reply_without_room(struct scene *s)
+{
+    stop_shortly(s, 0);
+}
+
+static void a_reply_without_room(void **state)
+{
+    (void)state;
+    at_every_phase(FAST, 10, tell_a_reply_without_room);
+}
+
+/* The source dies while we stand still: fresh misses are needed, and then it is taken over. */
+static void tell_stopped_over_the_crash(struct scene *s)
+{
+    nsec_t resumed_ns;
+
+    sim_agent_pause(s->agent);
+    scene_run(s, NSEC_PER_SEC);
+    sim_host_set_alive(s->source, false);
+    scene_run(s, 2 * NSEC_PER_SEC);
+    resumed_ns = scene_now(s);
+    sim_agent_resume(s->agent);
+    scene_run(s, NSEC_PER_SEC);
+    assert_state(s, "holding");
+    assert_in_range(sim_agent_did_ns(s->agent, SIM_CLAIM, SCENE_IP) - resumed_ns, 30 * NSEC_PER_MSEC,
+                    45 * NSEC_PER_MSEC);
+}
+
+static void stopped_over_the_crash(void **state)
+{
+    (void)state;
+    at_every_phase(FAST, 50, tell_stopped_over_the_crash);
+}
+
+/* It dies and comes back while we stand still, stopped in the middle of a row of misses. */
+static void tell_stopped_over_crash_and_return(struct scene *s)
+{
+    sim_host_set_alive(s->source, false);
+    scene_run(s, (nsec_t)sim_random_below(&s->world->random, 30 * NSEC_PER_MSEC));
+    sim_agent_pause(s->agent);
+    scene_run(s, NSEC_PER_SEC);
+    sim_host_set_alive(s->source, true);
+    scene_run(s, NSEC_PER_SEC);
+    sim_agent_resume(s->agent);
+    scene_run(s, NSEC_PER_SEC);
+    assert_state(s, "up");
+    assert_int_equal(s->agent->n_deeds, 0);
+}
+
+static void stopped_over_crash_and_return(void **state)
+{
+    (void)state;
+    at_every_phase(FAST, 100, tell_stopped_over_crash_and_return);
+}
+
+/* Ten broadcasts, one each interval: verify goes on for a while after the verdict. */
+#define PINGED \
+    "source web1 { interval 10ms; misses 3; probe icmp; verify 10 within 200ms; nic eth0 { 192.0.2.10/24 dev eth0 } }"
+
+static void await_verifying(struct scene *s)
+{
+    for (int i = 0; i < 1000 && strcmp(sim_agent_state(s->agent, "web1", "eth0"), "verifying") != 0; i++)
+        scene_run(s, 100 * NSEC_PER_USEC);
+    assert_state(s, "verifying");
+}
+
+/* Evidence that a stall interrupted is worth nothing: the source came back meanwhile. */
+static void tell_stalled_while_verifying(struct scene *s)
+{
+    sim_host_set_alive(s->source, false);
+    await_verifying(s);
+    scene_run(s, (nsec_t)sim_random_below(&s->world->random, 5 * NSEC_PER_MSEC));
+    sim_agent_pause(s->agent);
+    scene_run(s, 500 * NSEC_PER_MSEC);
+    sim_host_set_alive(s->source, true);
+    scene_run(s, 500 * NSEC_PER_MSEC);
+    sim_agent_resume(s->agent);
+    scene_run(s, NSEC_PER_SEC);
+    assert_state(s, "up");
+    assert_int_equal(s->agent->n_deeds, 0);
+}
+
+static void stalled_while_verifying(void **state)
+{
+    (void)state;
+    at_every_phase(PINGED, 100, tell_stalled_while_verifying);
+}
+
+static void tell_stalled_while_verifying_the_dead(struct scene *s)
+{
+    sim_host_set_alive(s->source, false);
+    await_verifying(s);
+    pause_for(s, NSEC_PER_SEC);
+    assert_free(s, SCENE_IP);
+    scene_run(s, NSEC_PER_SEC);
+    assert_state(s, "holding");
+}
+
+static void stalled_while_verifying_the_dead(void **state)
+{
+    (void)state;
+    at_every_phase(PINGED, 20, tell_stalled_while_verifying_the_dead);
+}
+
+/* Stopped while it holds, for less than the lease: nothing is lost. */
+static void tell_stopped_while_holding(struct scene *s)
+{
+    sim_host_set_alive(s->source, false);
+    scene_run(s, NSEC_PER_SEC);
+    for (int i = 0; i < 5; i++) {
+        pause_for(s, 1500 * NSEC_PER_MSEC);
+        scene_run(s, NSEC_PER_SEC);
+    }
+    assert_state(s, "holding");
+    assert_int_equal(sim_agent_did(s->agent, SIM_CLAIM, SCENE_IP), 1);
+    assert_int_equal(sim_agent_did(s->agent, SIM_RELEASE, NULL), 0);
+}
+
+static void stopped_while_holding(void **state)
+{
+    (void)state;
+    at_every_phase(FAST, 20, tell_stopped_while_holding);
+}
+
+/* A busy host: each turn comes up to 30 ms late. A healthy source is watched for a minute. */
+static void a_busy_host(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_begin(&s);
+    scene_watch(&s, FAST);
+    s.agent->lateness_ns = 30 * NSEC_PER_MSEC;
+    scene_run(&s, NSEC_PER_MIN);
+    assert_state(&s, "up");
+    assert_int_equal(s.agent->n_deeds, 0);
+    scene_end(&s);
+}
+
+/* Late by less than an interval, it finds the dead all the same. */
+static void a_somewhat_busy_host_finds_the_dead(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_begin(&s);
+    scene_watch(&s, FAST);
+    s.agent->lateness_ns = 9 * NSEC_PER_MSEC;
+    scene_run(&s, NSEC_PER_MIN);
+    assert_state(&s, "up");
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    scene_end(&s);
+}
+
+/* The wall clock is set again and again, by any amount, on a healthy source. */
+static void tell_clock_steps(struct scene *s)
+{
+    for (int i = 0; i < 300; i++) {
+        nsec_t by_ns = (nsec_t)sim_random_below(&s->world->random, 2 * NSEC_PER_HOUR) - NSEC_PER_HOUR;
+
+        sim_host_step_clock(s->target, i % 2 ? by_ns : by_ns / (NSEC_PER_HOUR / NSEC_PER_SEC));
+        scene_run(s, (nsec_t)sim_random_below(&s->world->random, 15 * NSEC_PER_MSEC));
+    }
+    scene_run(s, NSEC_PER_SEC);
+    assert_state(s, "up");
+    assert_int_equal(s->agent->n_deeds, 0);
+}
+
+static void clock_steps(void **state)
+{
+    (void)state;
+    at_every_phase(FAST, 20, tell_clock_steps);
+}
+
+/* A step in the middle of a row of misses: the row begins anew. */
+static void tell_a_clock_step_during_misses(struct scene *s)
+{
+    nsec_t step_ns;
+
+    sim_host_set_alive(s->source, false);
+    scene_run(s, 15 * NSEC_PER_MSEC);
+    step_ns = scene_now(s);
+    sim_host_step_clock(s->target, sim_random_hit(&s->world->random, 500000) ? NSEC_PER_HOUR : -NSEC_PER_HOUR);
+    scene_run(s, NSEC_PER_SEC);
+    assert_state(s, "holding");
+    /* Rounds void, then three of them missed. */
+    assert_in_range(sim_agent_did_ns(s->agent, SIM_CLAIM, SCENE_IP) - step_ns, 30 * NSEC_PER_MSEC, 60 * NSEC_PER_MSEC);
+}
+
+static void a_clock_step_during_misses(void **state)
+{
+    (void)state;
+    at_every_phase(FAST, 50, tell_a_clock_step_during_misses);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stopped_for_three_seconds),
+        cmocka_unit_test(stopped_with_sockets_that_overflow),
+        cmocka_unit_test(stuttering),
+        cmocka_unit_test(a_reply_in_the_queue),
+        cmocka_unit_test(a_reply_without_room),
+        cmocka_unit_test(stopped_over_the_crash),
+        cmocka_unit_test(stopped_over_crash_and_return),
+        cmocka_unit_test(stalled_while_verifying),
+        cmocka_unit_test(stalled_while_verifying_the_dead),
+        cmocka_unit_test(stopped_while_holding),
+        cmocka_unit_test(a_busy_host),
+        cmocka_unit_test(a_somewhat_busy_host_finds_the_dead),
+        cmocka_unit_test(clock_steps),
+        cmocka_unit_test(a_clock_step_during_misses),
+    };
+
+    return scene_tell(tests);
+}
