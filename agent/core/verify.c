@@ -326,12 +326,14 @@ void verify_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
     if (n->next_ask_ns <= now_ns) {
         struct findings f = examine(core, n);
         bool missing = asks_missing(core, n), waiting = verifying && f.waiting;
+        /* Where no rounds go on asking by ARP or ND, what was asked long before a witness answered must be asked again. */
+        bool stale = waiting && (n->asked_apart || n->moving || n->by_operator) &&
+                     now_ns + spacing_ns(core, n) <= n->verify_until_ns;
 
         verify_ask_witnesses(core, now_ns, nic);
         /* No intent from a host that may be the isolated one. Until the verdict the own address asks, because the probe
          * form would hinder a source that is in its own duplicate address detection. */
-        if ((missing || (waiting && n->asked_apart && now_ns + spacing_ns(core, n) <= n->verify_until_ns)) &&
-            (!waiting || f.claimable > 0))
+        if ((missing || stale) && (!waiting || f.claimable > 0))
             verify_ask(core, now_ns, nic, verifying && would_claim(core, n));
         n->next_ask_ns = missing || waiting ? now_ns + spacing_ns(core, n) : NSEC_NEVER;
         nic_set_timer(core, nic);

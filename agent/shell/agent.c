@@ -105,6 +105,9 @@ static void handle_stall(struct agent *agent, nsec_t late_ns)
     bool told = false;
 
     rounds_drain(agent);
+    for (uint32_t i = 0; i < plan->core.n_addresses; i++)
+        if (plan->core.addresses[i].claim == CORE_CLAIM_HELD && lease_ran_out(agent, i))
+            lease_lapse(agent, i);
     for (uint32_t i = 0; i < plan->core.n_sources; i++) {
         if (late_ns <= plan->source_maps[i]->interval_ns)
             continue;
@@ -359,5 +362,5 @@ void agent_on_hung(struct agent *agent, nsec_t now_ns)
     agent->now_ns = now_ns;
     for (uint32_t i = 0; plan && i < plan->core.n_addresses; i++)
         if (plan->core.addresses[i].claim == CORE_CLAIM_HELD)
-            plan->monitors[i].lease_until_ns = now_ns;
+            lease_lapse(agent, i);
 }

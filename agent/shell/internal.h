@@ -44,7 +44,7 @@ struct monitor {
     int ifindex;           /* NIC it was put on */
     uint8_t prefix;        /* as it was put on */
     nsec_t claimed_ns;     /* when the kernel confirmed it; 0 */
-    nsec_t lease_asked_ns; /* when the newest claim or renewal was asked for */
+    nsec_t lease_asked_ns; /* when the oldest claim or renewal that is not answered yet was asked for; 0: none */
     nsec_t lease_until_ns; /* what the kernel acknowledged; NSEC_NEVER: no end */
     int unqueued_error;    /* negative errno: the claim could not be queued; 0 */
     /* its proof */
@@ -178,6 +178,8 @@ void lease_begin(struct agent *agent, uint32_t address);
 void lease_resume(struct agent *agent, uint32_t address);
 void lease_end(struct agent *agent, uint32_t address);
 void lease_run(struct agent *agent, nsec_t now_ns);
+/* We stood still beyond the lease, or the guard acted: what is held counts as gone, and goes where it is not. */
+void lease_lapse(struct agent *agent, uint32_t address);
 void lease_on_result(struct agent *agent, uint32_t address, int error);
 /* Whether the kernel may have taken the address off because we did not renew it in time. */
 bool lease_ran_out(const struct agent *agent, uint32_t address);

@@ -49,7 +49,10 @@ static void granted(struct agent *agent, uint32_t address, nsec_t asked_ns)
 
 void lease_begin(struct agent *agent, uint32_t address)
 {
-    granted(agent, address, agent->plan->monitors[address].lease_asked_ns);
+    struct monitor *m = &agent->plan->monitors[address];
+
+    granted(agent, address, m->lease_asked_ns);
+    m->lease_asked_ns = NSEC_UNSET;
 }
 
 /* As lease_begin, where it is not known what the kernel was last told: the renewal comes at once. */
@@ -78,7 +81,9 @@ static void renew(struct agent *agent, uint32_t address)
 
     /* The next try, unless the answer comes before. */
     heap_set(&agent->plan->leases, address, length_ns ? agent->now_ns + length_ns / RENEW_PART : NSEC_NEVER);
-    m->lease_asked_ns = agent->now_ns;
+    /* An answer may be that to the request before: the lease counts from the oldest that is open. */
+    if (m->lease_asked_ns == NSEC_UNSET)
+        m->lease_asked_ns = agent->now_ns;
     agent->ports->claim(agent->userdata, &(struct claims_request){.operation = CLAIMS_RENEW,
                                                                   .id = address,
                                                                   .ifindex = m->ifindex,
@@ -103,11 +108,14 @@ void lease_on_result(struct agent *agent, uint32_t address, int error)
 {
     const struct core_address *a = &agent->plan->core.addresses[address];
     struct monitor *m = &agent->plan->monitors[address];
+    nsec_t asked_ns = m->lease_asked_ns;
 
     if (a->claim != CORE_CLAIM_HELD)
         return;
+    m->lease_asked_ns = NSEC_UNSET;
     if (error == 0) {
-        granted(agent, address, m->lease_asked_ns);
+        if (asked_ns != NSEC_UNSET)
+            granted(agent, address, asked_ns);
         return;
     }
     /* Not there, or not ours any more: no renewal may bring back what is gone. */
@@ -116,4 +124,18 @@ void lease_on_result(struct agent *agent, uint32_t address, int error)
     else
         heap_set(&agent->plan->leases, address,
                  agent->now_ns + lease_seconds(agent, address) * NSEC_PER_SEC / RETRY_PART);
+}
+
+void lease_lapse(struct agent *agent, uint32_t address)
+{
+    struct monitor *m = &agent->plan->monitors[address];
+
+    m->lease_until_ns = agent->now_ns;
+    agent_lost_address(agent, address);
+    if (agent->ports->claim(agent->userdata, &(struct claims_request){.operation = CLAIMS_REMOVE,
+                                                                      .id = UINT32_MAX,
+                                                                      .ifindex = m->ifindex,
+                                                                      .ip = m->map->ip,
+                                                                      .prefix = m->prefix}) >= 0)
+        agent->leaving++;
 }

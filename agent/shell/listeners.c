@@ -10,6 +10,8 @@
 
 /* Frames read in one go. */
 #define READ_AT_ONCE 256
+/* Without its port a NIC can neither announce nor hear: a passing shortage of descriptors must not last. */
+#define OPEN_AGAIN_NS (1 * NSEC_PER_SEC)
 
 static void on_heard(void *userdata, struct arp_port *port, const struct arp_heard *heard, nsec_t received_ns)
 {
@@ -67,13 +69,16 @@ static void listener_open(struct listener *listener, int ifindex)
     if (r >= 0)
         return;
     listener_close(listener);
-    if (r != -ENODEV && r != -ENETDOWN)
-        log_format(world->clock.now_ns, LOG_ERR, "cannot listen on %s: %s", listener->name, strerror(-r));
+    if (r == -ENODEV || r == -ENETDOWN)
+        return;
+    world->listeners_again_ns = world->clock.now_ns + OPEN_AGAIN_NS;
+    log_format(world->clock.now_ns, LOG_ERR, "cannot listen on %s: %s", listener->name, strerror(-r));
 }
 
 void listeners_refresh(struct world *world)
 {
     world->listeners_stale = false;
+    world->listeners_again_ns = NSEC_NEVER;
     for (size_t i = 0; i < world->n_nics; i++) {
         struct listener *listener = world->nics[i];
         struct link_info link;

@@ -17,6 +17,6 @@ const char *process_lock_memory(void);
 int process_drop_capabilities(void);
 /* Whether we have what probing and claiming needs. 0 or -EPERM. */
 int process_check_capabilities(void);
-/* Where we were started without stdin, stdout or stderr, a socket of ours would get that number, and the log with it. */
+/* Started without stdin, stdout or stderr, a socket of ours would get that number, and the log with it. */
 void process_fill_standard_fds(void);
 uint64_t process_random(void);

@@ -320,7 +320,7 @@ void world_on_timer(struct world *world, void (*on_due)(void *userdata, nsec_t n
 
 void world_flush(struct world *world)
 {
-    if (world->listeners_stale)
+    if (world->listeners_stale || world->listeners_again_ns <= world->clock.now_ns)
         listeners_refresh(world);
     agent_flush(world->agent, world->clock.now_ns);
 }
@@ -409,6 +409,7 @@ int world_open(struct world **ret, sd_event *event, const char **ret_what)
         return -ENOMEM;
     world->event = sd_event_ref(event);
     world->claims_due_ns = NSEC_NEVER;
+    world->listeners_again_ns = NSEC_NEVER;
     if ((r = agent_new(&world->agent, &ports, world, process_random())) < 0)
         return r;
     world_take_time(world);

@@ -27,6 +27,7 @@ struct world {
     uint64_t dropped;          /* replies lost in sockets, as last counted */
     nsec_t claims_due_ns;      /* requests wait for another turn; NSEC_NEVER: none do */
     bool listeners_stale;      /* NICs changed */
+    nsec_t listeners_again_ns; /* a port could not be opened for want of something: tried again then; NSEC_NEVER */
     sd_event_source *timer;
     nsec_t timer_ns; /* what it is set to */
     void (*timer_fn)(void *userdata, nsec_t now_ns);
