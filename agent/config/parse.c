@@ -111,8 +111,12 @@ static void reader_free(struct reader *reader)
 static int finish(struct reader *reader, struct ipmap **ret, struct ipmap_messages *messages)
 {
     struct ipmap *ipmap = NULL;
+    struct place start = {0, 0, 1, 1};
     int r = 0;
 
+    /* A file cut short must not read as "protect nothing, and release what is held". */
+    if (reader->status == 0 && reader->is_whole && reader->n_sources == 0 && reader->n_errors == 0)
+        reader_error(reader, &start, "has no source: there is nothing to protect");
     if (reader->status == 0)
         reader_check_whole(reader);
     if (reader->status == 0 && reader->n_errors == 0)
@@ -183,6 +187,7 @@ int ipmap_load(const char *path, const struct ipmap_host *host, struct ipmap **r
         return -ENOMEM;
     if (reader->status == 0)
         r = files_read(path, READER_BYTES_MAX, &file, reason);
+    reader->is_whole = true;
     if (r == 0) {
         r = read_main(reader, &file, ret, messages);
     } else if (r == -EINVAL) {

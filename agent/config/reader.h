@@ -211,6 +211,7 @@ struct reader {
     struct frame frames[READER_DEPTH_MAX + 1];
     size_t n_frames;
 
+    bool is_whole;            /* a file of its own, not a text in memory */
     struct settings defaults; /* of `defaults`; the witnesses are those of the top level */
     struct source_draft *sources;
     size_t n_sources, sources_room;

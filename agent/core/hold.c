@@ -30,7 +30,15 @@ void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address, bool lapse
     a->held_on = CORE_NO_TARGET;
     if (!lapsed)
         n->hold_off_ns = now_ns + CORE_PUT_BACK_NS;
-    if (n->state != CORE_HOLDING)
+    if (n->state == CORE_VERIFYING && (n->by_operator || n->moving)) {
+        /* What verify has found does not cover this address. */
+        if (n->moving)
+            verify_begin_for_move(core, now_ns, a->nic);
+        else
+            verify_begin_for_operator(core, now_ns, a->nic, n->approved);
+        return;
+    }
+    if (n->state != CORE_HOLDING && n->state != CORE_VERIFYING)
         return;
     nic_blame(n, address, back ? &a->mac : NULL, 0);
     nic_enter(core, now_ns, a->nic, n->n_held > 0 || n->n_claiming > 0 ? CORE_HOLDING : CORE_BLOCKED,

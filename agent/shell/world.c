@@ -320,6 +320,7 @@ void world_on_timer(struct world *world, void (*on_due)(void *userdata, nsec_t n
 
 void world_flush(struct world *world)
 {
+    world_take_time(world);
     if (world->listeners_stale || world->listeners_again_ns <= world->clock.now_ns)
         listeners_refresh(world);
     agent_flush(world->agent, world->clock.now_ns);

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 
+from lan import run
 from story import GATEWAY, Story, V4, ipmap, main
 from wire import Pinger
 
@@ -175,6 +176,16 @@ class Hold(Story):
         self.source.crash_silently()
         agent.wait_state("web1/eth0", "holding")
         self.assert_held(V4)
+
+    def test_descriptors_run_out_for_a_while(self) -> None:
+        """A NIC that came up meanwhile is listened on once there are descriptors again, and announced on."""
+        agent = self.holding()
+        run("prlimit", f"--pid={agent.process.pid}", "--nofile=3:1024")
+        self.target.nic("eth0").down()
+        self.target.nic("eth0").up()
+        agent.wait_log("cannot listen on eth0")
+        run("prlimit", f"--pid={agent.process.pid}", "--nofile=1024:1024")
+        agent.wait_for(lambda report: agent.address(V4, report)["announced"] > 0, what="it is announced again")
 
     def test_the_target_nic_is_not_there_yet(self) -> None:
         """The agent starts without it, and waits for it."""

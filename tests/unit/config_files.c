@@ -154,13 +154,15 @@ static void test_include_depth(void **state)
         snprintf(text, sizeof text, "include f%u\n", i + 1);
         write_file(name, i < 17 ? text : "defaults { misses 3 }\n");
     }
-    expect_file("f2", "");
+    expect_file("f2", "f2:1:1: has no source: there is nothing to protect\n");
     expect_file("f1", "f16:1:9: files include files more than 16 levels deep\n");
 }
 
 static void test_not_a_file(void **state)
 {
     (void)state;
+    write_file("empty", "");
+    expect_file("empty", "empty:1:1: has no source: there is nothing to protect\n");
     expect_file("missing", "missing:1:1: cannot be opened: No such file or directory\n");
     assert_int_equal(mkdir("folder", 0755), 0);
     expect_file("folder", "folder:1:1: is a directory; a regular file was expected\n");
@@ -212,7 +214,7 @@ static void test_safety(void **state)
     if (geteuid() != 0)
         skip();
     write_file("main", "include sub\n");
-    write_file("sub", "");
+    write_file("sub", "source a { nic e { 192.0.2.10/24 dev eth0 } }\n");
     expect_file("main", "");
     assert_int_equal(chmod("sub", 0664), 0);
     expect_file("main", "main:1:9: 'sub' is writable by group or others; chmod go-w\n");

@@ -195,8 +195,10 @@ static void flush_whole(struct guard *guard)
 {
     struct pollfd waited = {.fd = guard_fd(guard), .events = POLLOUT};
 
-    while (guard_flush(guard) > 0)
+    while (guard_flush(guard) > 0) {
         poll(&waited, 1, PATIENCE_MS);
+        guard_beat(guard, clock_ns());
+    }
 }
 
 static int obey(struct guard *guard, const struct command *command)
