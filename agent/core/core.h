@@ -16,7 +16,8 @@
 #define CORE_NO_TARGET UINT16_MAX
 /* How often in a row we give way to another target that is about to claim; then we go on. */
 #define CORE_YIELDS_MAX 2
-/* How often in this time an address that somebody else takes off us is put back at once; then it has to be lost anew. */
+/* How often in this time an address that somebody else takes off us is put back at once; then it has to be lost
+ * anew. */
 #define CORE_PUT_BACK_MAX 5
 #define CORE_PUT_BACK_NS (10 * NSEC_PER_SEC)
 
@@ -258,8 +259,8 @@ void core_on_source_seen(struct core *core, nsec_t now_ns, uint32_t address);
 void core_on_claimed(struct core *core, nsec_t now_ns, uint32_t address, int error);
 void core_on_released(struct core *core, nsec_t now_ns, uint32_t address, int error);
 /*
- * The kernel says that `address`, which we hold, is gone, and it was not us. It is put back; where its lease had run out
- * (`lapsed`), nobody knows what happened meanwhile, and it has to be lost and verified again first.
+ * The kernel says that `address`, which we hold, is gone, and it was not us. It is put back; where its lease had run
+ * out (`lapsed`), nobody knows what happened meanwhile, and it has to be lost and verified again first.
  */
 void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address, bool lapsed);
 /* Found at start: `address` is on `target` and carries our mark. */

@@ -278,12 +278,11 @@ static void verify_enter(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
     const struct core_source *s = &core->sources[n->source];
-
     nsec_t length_ns = 2 * (s->verify_asks + 1) * s->verify_spacing_ns;
 
     nic_enter(core, now_ns, nic, CORE_VERIFYING, n->by_operator ? CORE_REASON_OPERATOR : CORE_REASON_NONE);
-    /* Every broadcast, the wait after the last, and as much again for a witness whose first answer got lost; where rounds
-     * are very quick, a witness may still be slower than they are. */
+    /* Every broadcast, the wait after the last, and as much again for a witness whose first answer got lost. Where
+     * rounds are very quick, a witness may still be slower than they are. */
     n->verify_until_ns = now_ns + (length_ns > VERIFY_MIN_NS ? length_ns : VERIFY_MIN_NS);
     n->next_ask_ns = asks_missing(core, n) ? now_ns : n->last_ask_ns + s->verify_spacing_ns;
     nic_set_timer(core, nic);
@@ -326,7 +325,8 @@ void verify_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
     if (n->next_ask_ns <= now_ns) {
         struct findings f = examine(core, n);
         bool missing = asks_missing(core, n), waiting = verifying && f.waiting;
-        /* Where no rounds go on asking by ARP or ND, what was asked long before a witness answered must be asked again. */
+        /* Where no rounds go on asking by ARP or ND, what was asked long before a witness answered must be asked
+         * again. */
         bool stale = waiting && (n->asked_apart || n->moving || n->by_operator) &&
                      now_ns + spacing_ns(core, n) <= n->verify_until_ns;
 

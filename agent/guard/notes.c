@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/base/limits.h"
 
@@ -62,6 +63,7 @@ static int grow(struct notes *notes)
         *find(notes, &entries[number - 1].note.held) = number;
     }
     for (uint32_t number = capacity; number > before; number--) {
+        memset(&entries[number - 1], 0, sizeof *entries);
         entries[number - 1].chain = notes->spare;
         notes->spare = number;
     }
@@ -87,6 +89,15 @@ static void detach(struct notes *notes, const struct notes_entry *entry)
     *(entry->newer != 0 ? &entry_at(notes, entry->newer)->older : &notes->newest) = entry->older;
 }
 
+/* Field by field, so that the padding stays zero: notes are sent as they are in memory. */
+static void write_note(struct note *note, const struct guard_held *held, bool holds)
+{
+    note->held.ifindex = held->ifindex;
+    note->held.ip = held->ip;
+    note->held.prefix = held->prefix;
+    note->holds = holds;
+}
+
 int notes_put(struct notes *notes, const struct guard_held *held, bool holds)
 {
     uint32_t number = notes->capacity > 0 ? *find(notes, held) : 0;
@@ -108,7 +119,7 @@ int notes_put(struct notes *notes, const struct guard_held *held, bool holds)
         entry->chain = 0;
         notes->n++;
     }
-    entry_at(notes, number)->note = (struct note){.held = *held, .holds = holds};
+    write_note(&entry_at(notes, number)->note, held, holds);
     append(notes, number);
     return 0;
 }

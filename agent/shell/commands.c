@@ -272,8 +272,8 @@ static unsigned command_each(struct agent *agent, const struct scope *scope, cor
 }
 
 /*
- * Starts the failover of every NIC of the scope. NULL, or the refusal. Live NICs come first: they refuse for all, unless
- * it is forced.
+ * Starts the failover of every NIC of the scope. NULL, or the refusal. Live NICs come first: they refuse for all,
+ * unless it is forced.
  */
 static json_t *start_failover(struct agent *agent, const struct scope *scope, bool force)
 {

@@ -11,42 +11,14 @@
 #include <unistd.h>
 
 #include "agent/base/cleanup.h"
-#include "agent/control/server.h"
-#include "agent/shell/guarding.h"
-#include "agent/shell/loader.h"
+#include "agent/shell/daemon_internal.h"
 #include "agent/shell/log.h"
-#include "agent/shell/options.h"
 #include "agent/shell/process.h"
-#include "agent/shell/world.h"
 
-/* Commands that wait for one reload at once. */
-#define RELOAD_CLIENTS_MAX CONTROL_CLIENTS_MAX
 /* A release that takes longer than this at the end is left to whoever comes after us. */
 #define LEAVE_WITHIN_NS (50 * NSEC_PER_SEC)
 /* systemd is told how things stand no more often than this. */
 #define STATUS_EVERY_NS (1 * NSEC_PER_SEC)
-
-struct daemon {
-    struct options options;
-    sd_event *event;
-    struct world *world;
-    struct control_server *control;
-    struct guarding *guarding;
-    struct ipmap *first;            /* the file as it was read at the start, until it is in effect */
-    struct loader *loader;          /* the file is being read; NULL */
-    sd_event_source *loader_source; /* of its end */
-    bool applying;                  /* to take it into effect, not just to check it */
-    bool reload_again;              /* a reload was asked for meanwhile */
-    struct control_client *waiting[RELOAD_CLIENTS_MAX]; /* for its end */
-    size_t n_waiting;
-    char *file_error; /* of the last reload; NULL */
-    nsec_t started_ns;
-    nsec_t leaving_until_ns; /* SIGTERM came; 0: it did not */
-    nsec_t watchdog_ns;      /* how often systemd wants to hear of us; 0: not */
-    nsec_t watchdog_due_ns;
-    nsec_t status_due_ns;
-    char status[160]; /* what systemd was last told */
-};
 
 static nsec_t daemon_deadline(const struct daemon *d)
 {
@@ -108,164 +80,11 @@ static int on_post(sd_event_source *source, void *userdata)
     return 0;
 }
 
-/* Reload. */
-
-static void set_file_error(struct daemon *d, char *error)
-{
-    free(d->file_error);
-    d->file_error = error;
-    agent_report_header(world_agent(d->world))->file_error = error;
-}
-
-/* The first error as one line, for status; NULL where memory is short. */
-static char *first_error(const struct ipmap_messages *messages)
-{
-    char *text = NULL;
-
-    for (size_t i = 0; i < messages->n; i++) {
-        const struct ipmap_message *m = &messages->list[i];
-
-        if (m->warning)
-            continue;
-        if (asprintf(&text, "%s:%u:%u: %s%s", m->place.file, m->place.line, m->place.column, m->text,
-                     messages->n_errors > 1 ? " (and more)" : "") < 0)
-            text = NULL;
-        break;
-    }
-    return text;
-}
-
-static void log_messages(const struct ipmap_messages *messages)
-{
-    for (size_t i = 0; i < messages->n; i++) {
-        const struct ipmap_message *m = &messages->list[i];
-
-        log_format(world_now(), m->warning ? LOG_WARNING : LOG_ERR, "%s:%u:%u: %s", m->place.file, m->place.line,
-                   m->place.column, m->text);
-    }
-}
-
-static json_t *load_answer(const struct ipmap_messages *messages, int r, const char *good, const char *bad)
-{
-    json_t *lines = json_array();
-
-    for (size_t i = 0; i < messages->n; i++) {
-        const struct ipmap_message *m = &messages->list[i];
-
-        json_array_append_new(lines, json_sprintf("%s:%u:%u: %s%s", m->place.file, m->place.line, m->place.column,
-                                                  m->warning ? "warning: " : "", m->text));
-    }
-    if (r >= 0)
-        return json_pack("{s:b, s:s, s:o}", "ok", 1, "message", good, "warnings", lines);
-    return json_pack("{s:b, s:s, s:o}", "ok", 0, "error", bad, "warnings", lines);
-}
-
-static void answer_waiting(struct daemon *d, json_t *answer)
-{
-    for (size_t i = 0; i < d->n_waiting; i++)
-        control_answer(d->waiting[i], json_incref(answer));
-    d->n_waiting = 0;
-    json_decref(answer);
-}
-
-static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *userdata);
-
-static int load_start(struct daemon *d, bool apply)
-{
-    int r = loader_start(&d->loader, d->options.file);
-
-    if (r < 0)
-        return r;
-    d->applying = apply;
-    if (apply)
-        sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)(world_now() / NSEC_PER_USEC));
-    return sd_event_add_io(d->event, &d->loader_source, loader_fd(d->loader), EPOLLIN, on_loaded, d);
-}
-
-static int reload_start(struct daemon *d)
-{
-    if (!d->loader)
-        return load_start(d, true);
-    d->reload_again = true;
-    return 0;
-}
-
-static int reload_apply(struct daemon *d, struct ipmap *ipmap, int r, const struct ipmap_messages *messages)
-{
-    nsec_t now_ns = world_now();
-
-    log_messages(messages);
-    nsec_t guard_ns = r >= 0 ? ipmap->guard_ns : NSEC_NEVER;
-
-    if (r >= 0)
-        r = world_load(d->world, ipmap, false);
-    if (r >= 0 && guarding_set_patience(d->guarding, guard_ns) < 0)
-        log_format(now_ns, LOG_ERR, "the guard %s", guarding_text(d->guarding));
-    if (r >= 0) {
-        set_file_error(d, NULL);
-        log_format(now_ns, LOG_NOTICE, "%s is loaded anew", d->options.file);
-    } else {
-        char *error = first_error(messages);
-
-        ipmap_free(ipmap);
-        set_file_error(d, error ? error : strdup(strerror(-r)));
-        log_format(now_ns, LOG_ERR, "%s is not loaded, the one before stays in effect", d->options.file);
-    }
-    sd_notify(0, "READY=1");
-    return r;
-}
-
-static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-    struct daemon *d = userdata;
-    struct ipmap *ipmap = NULL;
-    struct ipmap_messages messages = {0};
-    int r;
-
-    (void)source;
-    (void)fd;
-    (void)revents;
-    d->loader_source = sd_event_source_disable_unref(d->loader_source);
-    r = loader_finish(TAKE_POINTER(d->loader), &ipmap, &messages);
-    if (d->reload_again) {
-        /* The file may have changed since: only what is read from now on counts. */
-        d->reload_again = false;
-        ipmap_free(ipmap);
-        r = load_start(d, true);
-        if (r < 0)
-            answer_waiting(d, json_pack("{s:b, s:s}", "ok", 0, "error", strerror(-r)));
-    } else if (d->applying) {
-        r = reload_apply(d, ipmap, r, &messages);
-        answer_waiting(d, load_answer(&messages, r, "the file is in effect",
-                                      "the file is not loaded; the one before stays in effect"));
-    } else {
-        ipmap_free(ipmap);
-        answer_waiting(d, load_answer(&messages, r, "the file loads", "the file has errors"));
-    }
-    ipmap_messages_free(&messages);
-    return 0;
-}
-
 /* Control. */
 
 static void on_answer(void *cookie, char *answer)
 {
     control_answer_text(cookie, answer);
-}
-
-/* `reload` and `check`: answered when the file was read. */
-static void on_load_command(struct daemon *d, struct control_client *client, bool apply)
-{
-    int r;
-
-    if (d->n_waiting == RELOAD_CLIENTS_MAX || (d->loader && !apply)) {
-        control_answer(client, json_pack("{s:b, s:s}", "ok", 0, "error", "the file is being read just now; try again"));
-        return;
-    }
-    d->waiting[d->n_waiting++] = client;
-    r = apply ? reload_start(d) : load_start(d, false);
-    if (r < 0)
-        answer_waiting(d, json_pack("{s:b, s:s}", "ok", 0, "error", strerror(-r)));
 }
 
 /* Whether the command only looks. Others are logged, with who gave them. */
@@ -296,7 +115,7 @@ static void on_request(void *userdata, struct control_client *client, const stru
     header->uptime_ns = now_ns - d->started_ns;
     header->guard = guarding_text(d->guarding);
     if (strcmp(command, "reload") == 0 || strcmp(command, "check") == 0)
-        on_load_command(d, client, command[0] == 'r');
+        load_on_command(d, client, command[0] == 'r');
     else if (strcmp(command, "version") == 0)
         control_answer(client, json_pack("{s:b, s:s}", "ok", 1, "version", STANDIN_VERSION));
     else
@@ -308,9 +127,7 @@ static void on_gone(void *userdata, struct control_client *client)
     struct daemon *d = userdata;
 
     agent_forget(world_agent(d->world), client);
-    for (size_t i = 0; i < d->n_waiting; i++)
-        if (d->waiting[i] == client)
-            d->waiting[i--] = d->waiting[--d->n_waiting];
+    load_forget(d, client);
 }
 
 static int on_control(sd_event_source *source, int fd, uint32_t revents, void *userdata)

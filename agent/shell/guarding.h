@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guard as the daemon sees it: started, fed, told what is held, put in charge, left behind. See agent/guard/guard.h for
- * what it does. Every function takes a guarding that has no guard (`guard off`) for what it is.
+ * The guard as the daemon sees it: started, fed, told what is held, put in charge, left behind. See agent/guard/guard.h
+ * for what it does. Every function takes a guarding that has no guard (`guard off`) for what it is.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Leases: what is held carries a valid lifetime in the kernel, which takes it off by itself when nobody renews it. It is
- * renewed at a third of its length, so that two renewals may be late on a busy host; many are renewed in batches, each
- * with a turn of its own.
+ * Leases: what is held carries a valid lifetime in the kernel, which takes it off by itself when nobody renews it. It
+ * is renewed at a third of its length, so that two renewals may be late on a busy host; many are renewed in batches,
+ * each with a turn of its own.
  */
 #include <errno.h>
 #include <syslog.h>
@@ -17,8 +17,8 @@
 /* What is due within this part of its lease goes along with what is due: a batch costs hardly more than one. */
 #define ALONG_PART 8
 /*
- * With many addresses on one NIC a renewal of all takes the kernel long (it walks lists, for IPv6 the square of them). So
- * that it is not busy with nothing else, the lease grows by a second for so many.
+ * With many addresses on one NIC a renewal of all takes the kernel long (it walks lists, for IPv6 the square of them).
+ * So that it is not busy with nothing else, the lease grows by a second for so many.
  */
 #define IPV4_A_SECOND 1000
 #define IPV6_A_SECOND 100

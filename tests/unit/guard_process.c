@@ -136,11 +136,6 @@ static void test_a_process_with_nothing_but_what_it_needs(void **state)
     await_exit(pid);
 }
 
-static void do_nothing(int number)
-{
-    (void)number;
-}
-
 static void test_signals_that_end_the_agent_do_not_end_the_guard(void **state)
 {
     static const int ending[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGXCPU};

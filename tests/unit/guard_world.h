@@ -295,11 +295,13 @@ __attribute__((unused)) static struct agent *start_agent(struct world *world, co
 
 __attribute__((unused)) static int command_held(const struct agent *agent, char what, const struct guard_held *held)
 {
-    struct command command = {.what = what};
+    struct command command;
     int answer;
 
+    memset(&command, 0, sizeof command);
+    command.what = what;
     if (held)
-        command.held = *held;
+        memcpy(&command.held, held, offsetof(struct guard_held, prefix) + sizeof held->prefix);
     assert_int_equal(send(agent->control, &command, sizeof command, 0), sizeof command);
     assert_int_equal(recv(agent->control, &answer, sizeof answer, 0), sizeof answer);
     return answer;
