@@ -18,6 +18,10 @@
 #define WITNESS_IDLE_NS (10 * NSEC_PER_SEC)
 /* While we hold an address, the source's own MAC is asked for it no more often than this. */
 #define RETURN_WATCH_NS (250 * NSEC_PER_MSEC)
+/* The same where its MAC is not known and everybody has to be asked. */
+#define RETURN_WATCH_ALL_NS (1 * NSEC_PER_SEC)
+/* Of a third host that uses an address we hold, people are told no more often than this. */
+#define CONFLICT_TOLD_NS (10 * NSEC_PER_SEC)
 /* A turn that comes later than this after its deadline, and later than a source's interval, is a stall. */
 #define STALL_MIN_NS (5 * NSEC_PER_MSEC)
 /* Answers of a source's own MAC that are older than this say nothing about now. */
@@ -41,12 +45,13 @@ struct monitor {
     uint8_t unsent_kinds;   /* bits of those that could not be sent in the newest round */
     bool is_ours_otherwise; /* this host has the address, and not by a claim: whoever asked for it would hear us */
     /* the claim */
-    int ifindex;           /* NIC it was put on */
-    uint8_t prefix;        /* as it was put on */
-    nsec_t claimed_ns;     /* when the kernel confirmed it; 0 */
-    nsec_t lease_asked_ns; /* when the oldest claim or renewal that is not answered yet was asked for; 0: none */
-    nsec_t lease_until_ns; /* what the kernel acknowledged; NSEC_NEVER: no end */
-    int unqueued_error;    /* negative errno: the claim could not be queued; 0 */
+    int ifindex;             /* NIC it was put on */
+    uint8_t prefix;          /* as it was put on */
+    nsec_t claimed_ns;       /* when the kernel confirmed it; 0 */
+    nsec_t lease_asked_ns;   /* when the oldest claim or renewal that is not answered yet was asked for; 0: none */
+    nsec_t lease_until_ns;   /* what the kernel acknowledged; NSEC_NEVER: no end */
+    nsec_t conflict_told_ns; /* when people were told of a third host that uses it; 0 */
+    int unqueued_error;      /* negative errno: the claim could not be queued; 0 */
     /* its proof */
     enum proof proof;
     struct ip_address proof_by;
@@ -202,6 +207,8 @@ int actions_announce(void *userdata, uint32_t address, unsigned copy);
 
 /* tell.c: words for people */
 void tell_change(struct agent *agent, uint32_t nic, enum core_state was);
+/* A host whose MAC is not the source's speaks for an address that we hold. */
+void tell_conflict(struct agent *agent, uint32_t address, const struct mac_address *mac);
 /* The source answers again for an address that we hold. */
 void tell_return(struct agent *agent, uint32_t address);
 /* Once all of a NIC is confirmed. */

@@ -119,7 +119,7 @@ void agent_on_unsent(struct agent *agent, nsec_t now_ns, const struct probe_requ
     }
 }
 
-/* While we hold the address, only the source's own MAC is asked for it: that is how its return is seen. */
+/* While we hold the address, the source's own MAC is asked for it: that is how its return is seen. */
 static void watch_return(struct agent *agent, nsec_t now_ns, uint32_t address)
 {
     struct plan *plan = agent->plan;
@@ -127,11 +127,13 @@ static void watch_return(struct agent *agent, nsec_t now_ns, uint32_t address)
     const struct core_address *a = &plan->core.addresses[address];
     const struct target *target = &plan->targets[a->held_on];
     const struct ip_address *own = target_own_address(target, &m->map->ip);
-    nsec_t pace_ns = m->tracker.interval_ns > RETURN_WATCH_NS ? m->tracker.interval_ns : RETURN_WATCH_NS;
+    /* After an adoption its MAC is not known, and everybody is asked; our own kernel does not hear itself. */
+    nsec_t least_ns = mac_address_is_unset(&a->mac) ? RETURN_WATCH_ALL_NS : RETURN_WATCH_NS;
+    nsec_t pace_ns = m->tracker.interval_ns > least_ns ? m->tracker.interval_ns : least_ns;
 
     tracker_void(&m->tracker); /* what was asked before the claim is nothing to judge any more */
     m->tracker.next_round_ns = now_ns + pace_ns;
-    if (mac_address_is_unset(&a->mac) || !own || target->link.ifindex == 0)
+    if (!own || target->link.ifindex == 0)
         return;
     agent->ports->probe(agent->userdata, &(struct probe_request){
                                              .kind = m->map->ip.family == AF_INET ? PROBE_ARP : PROBE_ND,
@@ -237,6 +239,21 @@ static void on_source_seen(struct agent *agent, uint32_t address)
     core_on_source_seen(core, agent->now_ns, address);
 }
 
+/* Somebody speaks for an address that we hold: the source is back, or a third host uses it. */
+static void on_other_speaker(struct agent *agent, uint32_t address, const struct mac_address *mac)
+{
+    struct monitor *m = &agent->plan->monitors[address];
+
+    if (mac_address_equal(mac, &agent->plan->core.addresses[address].mac)) {
+        on_source_seen(agent, address);
+        return;
+    }
+    if (m->conflict_told_ns == NSEC_UNSET || agent->now_ns - m->conflict_told_ns >= CONFLICT_TOLD_NS) {
+        m->conflict_told_ns = agent->now_ns;
+        tell_conflict(agent, address, mac);
+    }
+}
+
 static void on_address_reply(struct agent *agent, uint32_t address, const struct probe_reply *reply)
 {
     struct core *core = &agent->plan->core;
@@ -246,8 +263,8 @@ static void on_address_reply(struct agent *agent, uint32_t address, const struct
     if (mac && is_own_mac(agent, mac))
         return;
     if (a->held_on != CORE_NO_TARGET) {
-        if (mac && mac_address_equal(mac, &a->mac))
-            on_source_seen(agent, address);
+        if (mac)
+            on_other_speaker(agent, address, mac);
         return;
     }
     if (agent->plan->monitors[address].is_ours_otherwise)
@@ -312,8 +329,8 @@ void agent_on_heard(struct agent *agent, nsec_t now_ns, int ifindex, const struc
     if (speaker != UINT32_MAX) {
         if (core->addresses[speaker].held_on == CORE_NO_TARGET)
             core_on_heard(core, now_ns, speaker, &heard->sender_mac);
-        else if (mac_address_equal(&heard->sender_mac, &core->addresses[speaker].mac))
-            on_source_seen(agent, speaker);
+        else
+            on_other_speaker(agent, speaker, &heard->sender_mac);
         return;
     }
     if (asked == UINT32_MAX)

@@ -202,3 +202,15 @@ void tell_return(struct agent *agent, uint32_t address)
     agent_say(agent, LOG_ALERT, "%s: the source is back: %s is at %s too; `standinctl failback %s` gives it back", name,
               ip_address_format(&plan->monitors[address].map->ip, ip), mac_address_format(&a->mac, mac), name);
 }
+
+void tell_conflict(struct agent *agent, uint32_t address, const struct mac_address *mac)
+{
+    const struct plan *plan = agent->plan;
+    char ip[IP_ADDRESS_TEXT], text[MAC_ADDRESS_TEXT], name[2 * LIMIT_NAME + 2];
+
+    name_nic(agent, plan->core.addresses[address].nic, name, sizeof name);
+    agent_say(agent, LOG_ALERT,
+              "%s: conflict: %s, which is held here, is used at %s too; if that is the source, "
+              "`standinctl failback %s` gives it back",
+              name, ip_address_format(&plan->monitors[address].map->ip, ip), mac_address_format(mac, text), name);
+}

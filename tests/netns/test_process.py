@@ -156,6 +156,24 @@ class Hold(Story):
         self.assertIn("another program", agent.nic("web1/eth0")["reason"])
         self.assert_never_held(V4)
 
+    def test_a_third_host_uses_it(self) -> None:
+        """It is not fought; the log names its MAC."""
+        agent = self.holding()
+        self.gateway.nic("eth0").address(f"{V4}/32")
+        self.gateway.ip("neigh", "flush", "dev", "eth0")
+        self.gateway.start(["arping", "-c", "3", "-A", "-I", "eth0", V4])
+        self.wait_until(lambda: f"used at {self.gateway.nic('eth0').mac} too" in agent.log(), "the log says so")
+        self.assertEqual(agent.nic("web1/eth0")["state"], "holding")
+
+    def test_the_source_comes_back_after_a_restart(self) -> None:
+        """A successor does not know the source's MAC, and still sees that somebody has the address."""
+        agent = self.holding()
+        agent.kill()
+        agent.start()
+        agent.wait_state("web1/eth0", "holding")
+        self.source.heal()
+        self.wait_until(lambda: f"used at {self.source_mac()} too" in agent.log(), "the log says so")
+
     def test_the_target_nic_is_renamed(self) -> None:
         """The address is given back from the NIC that holds it, whatever that is called now."""
         agent = self.holding()
