@@ -60,7 +60,7 @@ struct child {
     unsigned troubles;        /* such batches in a row */
     unsigned released, stuck; /* to be told: taken off; could not be */
     const char *why;          /* what the agent did, for which these were */
-    bool overfull;            /* was told that there is no memory for a note */
+    bool overfull;            /* that there is no memory for a note was said already */
 };
 
 static nsec_t now_on_clock(void)

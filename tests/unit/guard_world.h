@@ -350,6 +350,29 @@ __attribute__((unused)) static void await_end(struct agent *agent)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* A guard of the test itself. */
+__attribute__((unused)) static struct guard *start_here(struct world *world)
+{
+    char pid_path[64], lock_path[64];
+    struct guard *guard = NULL;
+    int stderr_copy = dup(STDERR_FILENO), error;
+
+    dup2(world->said[1], STDERR_FILENO);
+    error = guard_start(&guard, path_in(world, "pid", pid_path), path_in(world, "lock", lock_path),
+                        GUARD_PATIENCE_MS * NSEC_PER_MSEC);
+    dup2(stderr_copy, STDERR_FILENO);
+    close(stderr_copy);
+    assert_int_equal(error, 0);
+    return guard;
+}
+
+__attribute__((unused)) static void await_exit(pid_t pid)
+{
+    struct agent agent = {.guard_pid = pid};
+
+    await_end(&agent);
+}
+
 __attribute__((unused)) static int setup(void **state)
 {
     struct world *world;
