@@ -11,6 +11,9 @@
 #include "agent/base/cleanup.h"
 #include "agent/control/server.h"
 
+#define LOCK_TRIES 3
+#define LOCK_PAUSE_US 2000
+
 /* Members of one group are all read into this; a larger group is refused, not cut. */
 #define GROUP_BUFFER_BYTES 65536
 
@@ -41,8 +44,14 @@ static int take_lock(const char *path, int *ret)
     fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (fd < 0)
         return -errno;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK ? -EADDRINUSE : -errno;
+    /* A guard looks for microseconds whether somebody has the lock: that is no agent. */
+    for (int try = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; try++) {
+        if (errno != EWOULDBLOCK)
+            return -errno;
+        if (try == LOCK_TRIES)
+            return -EADDRINUSE;
+        usleep(LOCK_PAUSE_US);
+    }
     *ret = TAKE_FD(fd);
     return 0;
 }

@@ -62,8 +62,12 @@ static int await_ready(int socket)
     struct pollfd waited = {.fd = socket, .events = POLLIN};
     struct message_report report;
     ssize_t length;
+    int n;
 
-    if (poll(&waited, 1, READY_MS) == 0)
+    do
+        n = poll(&waited, 1, READY_MS);
+    while (n < 0 && errno == EINTR);
+    if (n == 0)
         return -ETIMEDOUT;
     length = recv(socket, &report, sizeof report, MSG_DONTWAIT);
     if (length < 0)

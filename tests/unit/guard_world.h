@@ -18,6 +18,7 @@
 #define GUARD_PATIENCE_MS 500
 #define BEAT_MS 20
 #define AGENTS_MAX 4
+#define GUARDS_MAX 4
 #define SAID_BYTES 4096
 
 /* What an agent does. */
@@ -47,6 +48,8 @@ struct world {
     size_t text_length;
     struct agent agents[AGENTS_MAX];
     size_t n_agents;
+    pid_t guards[GUARDS_MAX]; /* of the test itself */
+    size_t n_guards;
 };
 
 struct command {
@@ -130,7 +133,7 @@ __attribute__((unused)) static bool on_nic(const char *text)
 }
 
 /* Waits until only `n` addresses with our mark are left; returns how long that took since `start_ns`. */
-static int await_marked(int n, nsec_t start_ns)
+__attribute__((unused)) static int await_marked(int n, nsec_t start_ns)
 {
     nsec_t begin_ns = clock_ns();
 
@@ -363,6 +366,8 @@ __attribute__((unused)) static struct guard *start_here(struct world *world)
     dup2(stderr_copy, STDERR_FILENO);
     close(stderr_copy);
     assert_int_equal(error, 0);
+    assert_true(world->n_guards < GUARDS_MAX);
+    world->guards[world->n_guards++] = guard_pid(guard);
     return guard;
 }
 
@@ -402,6 +407,10 @@ __attribute__((unused)) static int teardown(void **state)
         if (world->agents[i].guard_pid > 0 && kill(world->agents[i].guard_pid, SIGKILL) == 0)
             waitpid(world->agents[i].guard_pid, NULL, 0);
     }
+    /* One that is left was stopped, or is broken: the test has failed. */
+    for (size_t i = 0; i < world->n_guards; i++)
+        if (waitpid(world->guards[i], NULL, WNOHANG) == 0 && kill(world->guards[i], SIGKILL) == 0)
+            waitpid(world->guards[i], NULL, 0);
     close(world->said[0]);
     close(world->said[1]);
     claims_close(world->claims);
