@@ -272,6 +272,7 @@ static int on_links_readable(sd_event_source *source, int fd, uint32_t revents, 
     (void)revents;
     world_take_time(world);
     r = links_on_readable(world->links);
+    agent_report_header(world->agent)->netlink_overruns = links_overruns(world->links);
     if (r < 0)
         log_format(world->clock.now_ns, LOG_ERR, "cannot keep up the kernel's NICs and addresses: %s", strerror(-r));
     return 0; /* tried again with the next notification */
