@@ -18,3 +18,8 @@ typedef int64_t nsec_t;
 /* A deadline that never comes, and a point in time that never was. */
 #define NSEC_NEVER INT64_MAX
 #define NSEC_UNSET ((nsec_t)0)
+
+static inline nsec_t nsec_min(nsec_t a, nsec_t b)
+{
+    return a < b ? a : b;
+}

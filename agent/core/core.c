@@ -87,16 +87,11 @@ enum core_state nic_idle_state(const struct core_nic *n)
     return n->n_doubtful > 0 ? CORE_LATE : CORE_UP;
 }
 
-static nsec_t earliest(nsec_t a, nsec_t b)
-{
-    return a < b ? a : b;
-}
-
 void nic_set_timer(struct core *core, uint32_t nic)
 {
     const struct core_nic *n = &core->nics[nic];
 
-    heap_set(&core->timers, nic, earliest(n->next_ask_ns, earliest(n->verify_until_ns, n->approval_until_ns)));
+    heap_set(&core->timers, nic, nsec_min(n->next_ask_ns, nsec_min(n->verify_until_ns, n->approval_until_ns)));
 }
 
 void core_init(struct core *core, nsec_t now_ns)

@@ -62,11 +62,6 @@ void agent_set_ipv6_router(struct agent *agent, bool router)
     agent->ipv6_router = router;
 }
 
-static nsec_t min_ns(nsec_t a, nsec_t b)
-{
-    return a < b ? a : b;
-}
-
 nsec_t agent_deadline(const struct agent *agent)
 {
     const struct plan *plan = agent->plan;
@@ -74,12 +69,12 @@ nsec_t agent_deadline(const struct agent *agent)
 
     if (!plan)
         return due_ns;
-    due_ns = min_ns(due_ns, heap_first(&plan->rounds, NULL));
-    due_ns = min_ns(due_ns, heap_first(&plan->proofs, NULL));
-    due_ns = min_ns(due_ns, heap_first(&plan->leases, NULL));
-    due_ns = min_ns(due_ns, core_deadline(&plan->core));
-    due_ns = min_ns(due_ns, announcer_deadline(plan->announcer));
-    return min_ns(due_ns, agent->witness_idle_ns);
+    due_ns = nsec_min(due_ns, heap_first(&plan->rounds, NULL));
+    due_ns = nsec_min(due_ns, heap_first(&plan->proofs, NULL));
+    due_ns = nsec_min(due_ns, heap_first(&plan->leases, NULL));
+    due_ns = nsec_min(due_ns, core_deadline(&plan->core));
+    due_ns = nsec_min(due_ns, announcer_deadline(plan->announcer));
+    return nsec_min(due_ns, agent->witness_idle_ns);
 }
 
 /* Evidence about a source is void: its rounds, and what the core made of them. */
@@ -228,6 +223,15 @@ static bool is_held(const struct plan *plan, uint32_t number, const struct link_
 {
     return plan->core.addresses[number].claim == CORE_CLAIM_HELD &&
            plan->monitors[number].ifindex == address->ifindex && plan->monitors[number].prefix == address->prefix;
+}
+
+void agent_take_off(struct agent *agent, const struct ip_address *ip, int ifindex, uint8_t prefix)
+{
+    struct claims_request request = {
+        .operation = CLAIMS_REMOVE, .id = UINT32_MAX, .ifindex = ifindex, .ip = *ip, .prefix = prefix};
+
+    if (agent->ports->claim(agent->userdata, &request) >= 0)
+        agent->leaving++;
 }
 
 void agent_lost_address(struct agent *agent, uint32_t address)

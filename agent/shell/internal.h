@@ -173,6 +173,8 @@ void witness_ask(struct agent *agent, nsec_t now_ns, uint16_t target);
 void witness_idle(struct agent *agent, nsec_t now_ns);
 void witness_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply);
 
+/* Takes off what no claim of the core stands for, or does any more; agent_is_idle waits for it. */
+void agent_take_off(struct agent *agent, const struct ip_address *ip, int ifindex, uint8_t prefix);
 /* The kernel does not have a held address any more, and it was not us. */
 void agent_lost_address(struct agent *agent, uint32_t address);
 

@@ -132,10 +132,5 @@ void lease_lapse(struct agent *agent, uint32_t address)
 
     m->lease_until_ns = agent->now_ns;
     agent_lost_address(agent, address);
-    if (agent->ports->claim(agent->userdata, &(struct claims_request){.operation = CLAIMS_REMOVE,
-                                                                      .id = UINT32_MAX,
-                                                                      .ifindex = m->ifindex,
-                                                                      .ip = m->map->ip,
-                                                                      .prefix = m->prefix}) >= 0)
-        agent->leaving++;
+    agent_take_off(agent, &m->map->ip, m->ifindex, m->prefix);
 }

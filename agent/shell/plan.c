@@ -109,11 +109,6 @@ static int plan_address(struct plan *plan, const struct ipmap_source *source, co
     return r < 0 ? r : plan_target(plan, source, map->fallback, &a->target[1]);
 }
 
-static nsec_t min_ns(nsec_t a, nsec_t b)
-{
-    return a < b ? a : b;
-}
-
 static int plan_source(struct plan *plan, const struct ipmap_source *map)
 {
     struct core *core = &plan->core;
@@ -130,7 +125,7 @@ static int plan_source(struct plan *plan, const struct ipmap_source *map)
         .announce_source = map->announce_source,
         .verify_asks = map->verify_asks,
         /* An answer to a broadcast is waited for as long as one to a round. */
-        .verify_spacing_ns = min_ns(map->verify_within_ns / map->verify_asks, map->interval_ns),
+        .verify_spacing_ns = nsec_min(map->verify_within_ns / map->verify_asks, map->interval_ns),
         .approval_timeout_ns = map->approval_timeout_ns,
         .approval_default_approve = map->approval_default == IPMAP_APPROVAL_APPROVE,
     };
@@ -166,7 +161,7 @@ static void plan_phases(struct plan *plan, nsec_t now_ns)
         const struct core_nic *n = &core->nics[i];
         nsec_t interval_ns = plan->source_maps[n->source]->interval_ns;
         nsec_t offset_ns = (nsec_t)((__int128)interval_ns * i / core->n_nics);
-        nsec_t step_ns = min_ns(50 * NSEC_PER_USEC, interval_ns / 4 / n->n_addresses);
+        nsec_t step_ns = nsec_min(50 * NSEC_PER_USEC, interval_ns / 4 / n->n_addresses);
 
         for (uint32_t k = 0; k < n->n_addresses; k++) {
             uint32_t address = n->first_address + k;

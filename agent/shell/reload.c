@@ -68,11 +68,7 @@ static void release_orphan(struct agent *agent, const struct ip_address *ip, int
     char text[IP_ADDRESS_TEXT];
 
     agent_say(agent, LOG_NOTICE, "releasing %s: it is no longer in the file", ip_address_format(ip, text));
-    if (agent->ports->claim(
-            agent->userdata,
-            &(struct claims_request){
-                .operation = CLAIMS_REMOVE, .id = UINT32_MAX, .ifindex = ifindex, .ip = *ip, .prefix = prefix}) >= 0)
-        agent->leaving++;
+    agent_take_off(agent, ip, ifindex, prefix);
 }
 
 /* An address that stays must stay with the same source NIC and on a target NIC that is still mapped for it. */
