@@ -68,7 +68,7 @@ int claims_open(struct claims **ret, claims_result_fn result, void *userdata)
     claims->userdata = userdata;
     claims->head = claims->sent = claims->tail = 1;
     claims->lookups = calloc(CLAIMS_IN_FLIGHT_MAX, sizeof *claims->lookups);
-    error = claims->lookups ? query_socket_open(&claims->socket, false) : -ENOMEM;
+    error = claims->lookups ? query_socket_open(&claims->socket, NETLINK_ROUTE, false) : -ENOMEM;
     if (error == 0)
         error = query_open(&claims->query);
     if (error < 0) {

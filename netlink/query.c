@@ -39,9 +39,9 @@ struct answer {
     int error;
 };
 
-int query_socket_open(struct mnl_socket **ret, bool blocking)
+int query_socket_open(struct mnl_socket **ret, int protocol, bool blocking)
 {
-    struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK));
+    struct mnl_socket *socket = mnl_socket_open2(protocol, SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK));
     struct timeval patience = {.tv_sec = 1};
     int on = 1, size = RECEIVE_BYTES, fd, error;
 
@@ -91,7 +91,7 @@ int query_open(struct query **ret)
 
     if (!query)
         return -ENOMEM;
-    error = query_socket_open(&query->socket, true);
+    error = query_socket_open(&query->socket, NETLINK_ROUTE, true);
     if (error < 0)
         return error;
     *ret = TAKE_POINTER(query);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Questions that the kernel answers at once: it makes the answer within our own system call, so that asking costs its
- * work and no waiting. For claims only.
+ * work and no waiting. For claims; quiet uses the sockets.
  */
 #pragma once
 
@@ -12,8 +12,11 @@
 struct mnl_socket;
 struct query;
 
-/* Opens a route netlink socket, close-on-exec; `blocking` ones give up after a second. 0 or negative errno. */
-int query_socket_open(struct mnl_socket **ret, bool blocking);
+/*
+ * Opens a netlink socket of this protocol (NETLINK_...), close-on-exec; `blocking` ones give up after a second. 0 or
+ * negative errno.
+ */
+int query_socket_open(struct mnl_socket **ret, int protocol, bool blocking);
 /*
  * Receives one datagram of the kernel's (what others sent is passed over). Returns its length, or negative errno:
  * -EAGAIN nothing there, -ENOBUFS messages were lost, -EMSGSIZE it was cut off.

@@ -4,6 +4,8 @@
 
 #define LIST_FOREACH(element, head, link) \
     for ((element) = (head)->lh_first; (element) != NULL; (element) = (element)->link.le_next)
+#define TAILQ_FOREACH(element, head, link) \
+    for ((element) = (head)->tqh_first; (element) != NULL; (element) = (element)->link.tqe_next)
 
 #define json_array_foreach(array, index, value) \
     for (index = 0; index < json_array_size(array) && (value = json_array_get(array, index)) != NULL; index++)

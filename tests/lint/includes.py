@@ -18,6 +18,7 @@ LIBRARIES = {
     "cap-ng.h": {"guard", "shell"},
     "netlink/": {"netlink"},
     "libmnl/": {"netlink"},
+    "linux/netfilter": {"netlink"},
     "pcap": {"arp", "probes"},
     "jansson.h": {"control", "shell"},
     # Threads are for what must wait for a disk.
