@@ -7,6 +7,7 @@
 /* One value, by its type (values.c). */
 bool apply_number(struct reader *reader, const struct statement *statement, struct frame *opened);
 bool apply_duration(struct reader *reader, const struct statement *statement, struct frame *opened);
+bool apply_hold_down(struct reader *reader, const struct statement *statement, struct frame *opened);
 bool apply_choice(struct reader *reader, const struct statement *statement, struct frame *opened);
 bool apply_flag(struct reader *reader, const struct statement *statement, struct frame *opened);
 bool apply_rate(struct reader *reader, const struct statement *statement, struct frame *opened);

@@ -76,7 +76,7 @@ struct ipmap_source {
     uint8_t probes;                       /* bits of enum ipmap_probe; default all */
     enum ipmap_takeover on_host;          /* when every NIC of the source is lost; default automatic */
     enum ipmap_takeover on_nic;           /* when one is; both are what `takeover` says where no `on` does */
-    enum ipmap_failback failback;         /* default manual; automatic is not in effect yet */
+    enum ipmap_failback failback;         /* default manual */
     nsec_t approval_timeout_ns;           /* NSEC_NEVER: waits for ever (default) */
     enum ipmap_approval approval_default; /* what happens then; default deny */
     bool claim_unseen;                    /* take over what was never seen alive; default no */
@@ -87,7 +87,7 @@ struct ipmap_source {
     struct ip_address witnesses[LIMIT_WITNESSES]; /* of this source, else those of the file */
     size_t n_witnesses;                           /* 0 and not witness_none: gateway, else a neighbour */
     nsec_t lease_ns;                              /* default 3 s, NSEC_NEVER: off */
-    nsec_t hold_down_ns;                          /* default 0; not in effect yet */
+    nsec_t hold_down_ns;                          /* default 0; for failback automatic */
     uint32_t max_takeovers;                       /* 0: no limit; not in effect yet */
     nsec_t max_takeovers_per_ns;
     struct ipmap_nic *nics;

@@ -16,27 +16,27 @@ _Static_assert(STATEMENTS <= 64, "a statement is a bit of struct settings.given"
 _Static_assert(sizeof(enum ipmap_takeover) == sizeof(unsigned), "choices are kept as unsigned");
 
 const struct choice takeover_choices[] = {
-    [IPMAP_TAKEOVER_AUTOMATIC] = {"automatic", IPMAP_TAKEOVER_AUTOMATIC, false},
-    [IPMAP_TAKEOVER_MANUAL] = {"manual", IPMAP_TAKEOVER_MANUAL, false},
-    [IPMAP_TAKEOVER_NOTIFY] = {"notify", IPMAP_TAKEOVER_NOTIFY, false},
+    [IPMAP_TAKEOVER_AUTOMATIC] = {"automatic", IPMAP_TAKEOVER_AUTOMATIC},
+    [IPMAP_TAKEOVER_MANUAL] = {"manual", IPMAP_TAKEOVER_MANUAL},
+    [IPMAP_TAKEOVER_NOTIFY] = {"notify", IPMAP_TAKEOVER_NOTIFY},
     {0},
 };
 static const struct choice failback_choices[] = {
-    {"manual", IPMAP_FAILBACK_MANUAL, false},
-    {"automatic", IPMAP_FAILBACK_AUTOMATIC, true},
+    {"manual", IPMAP_FAILBACK_MANUAL},
+    {"automatic", IPMAP_FAILBACK_AUTOMATIC},
     {0},
 };
 static const struct choice trigger_choices[] = {
-    {"all", IPMAP_TRIGGER_ALL, false},
-    {"any", IPMAP_TRIGGER_ANY, false},
+    {"all", IPMAP_TRIGGER_ALL},
+    {"any", IPMAP_TRIGGER_ANY},
     {0},
 };
 static const struct choice approval_choices[] = {
-    {"deny", IPMAP_APPROVAL_DENY, false},
-    {"approve", IPMAP_APPROVAL_APPROVE, false},
+    {"deny", IPMAP_APPROVAL_DENY},
+    {"approve", IPMAP_APPROVAL_APPROVE},
     {0},
 };
-static const struct choice flag_choices[] = {{"yes", true, false}, {"no", false, false}, {0}};
+static const struct choice flag_choices[] = {{"yes", true}, {"no", false}, {0}};
 
 #define UNSUPPORTED(id, name_, variant_) \
     [id] = {.name = name_, .variant = variant_, .blocks = IN_ANY, .status = STATUS_UNSUPPORTED, .repeats = true}
@@ -177,8 +177,7 @@ const struct statement_kind statement_kinds[STATEMENTS] = {
                          .fields = {FIELD(guard_ns)}},
     [STATEMENT_HOLD_DOWN] = {.name = "hold-down",
                              .blocks = IN_SOURCES,
-                             .status = STATUS_LATER,
-                             .apply = apply_duration,
+                             .apply = apply_hold_down,
                              .duration = {0, 7 * NSEC_PER_DAY},
                              .fields = {FIELD(values.hold_down_ns)}},
     [STATEMENT_MAX_TAKEOVERS] = {.name = "max-takeovers",

@@ -16,7 +16,6 @@ enum statement_status {
 struct choice {
     const char *word;
     unsigned value;
-    bool later; /* not in effect yet */
 };
 
 struct range {

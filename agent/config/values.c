@@ -100,14 +100,9 @@ bool read_duration(struct reader *reader, const struct statement_kind *kind, con
 
 bool read_choice(struct reader *reader, const struct statement_kind *kind, const struct word *word, unsigned *ret)
 {
-    char name[STATEMENT_TEXT], shown[QUOTE_TEXT];
-
     for (const struct choice *choice = kind->choices; choice->word; choice++) {
         if (!word_is(word, choice->word))
             continue;
-        if (choice->later)
-            reader_warning(reader, &word->place, "'%s %s' is not in effect yet", statement_name(kind, name),
-                           quote(word, shown));
         *ret = choice->value;
         return true;
     }
@@ -162,9 +157,21 @@ bool apply_duration(struct reader *reader, const struct statement *statement, st
     return true;
 }
 
+bool apply_hold_down(struct reader *reader, const struct statement *statement, struct frame *opened)
+{
+    const nsec_t *field = field_of(reader, statement, 0);
+
+    if (!apply_duration(reader, statement, opened))
+        return false;
+    if (field && *field > 0)
+        reader_warning(reader, &statement->words[0].place,
+                       "for so long two hosts answer for each address, because there is no agent on the source");
+    return true;
+}
+
 bool apply_choice(struct reader *reader, const struct statement *statement, struct frame *opened)
 {
-    unsigned value, *field;
+    unsigned value = 0, *field;
     size_t n;
 
     (void)opened;
@@ -180,7 +187,7 @@ bool apply_choice(struct reader *reader, const struct statement *statement, stru
 
 bool apply_flag(struct reader *reader, const struct statement *statement, struct frame *opened)
 {
-    unsigned value;
+    unsigned value = 0;
     bool *field;
     size_t n;
 
@@ -225,7 +232,7 @@ bool apply_trigger(struct reader *reader, const struct statement *statement, str
 {
     const struct frame *frame = reader_frame(reader);
     struct nic_draft *nic;
-    unsigned value;
+    unsigned value = 0;
     size_t n;
 
     if (frame->block != BLOCK_NIC)

@@ -112,9 +112,9 @@ static void test_later_values(void **state)
     (void)state;
     read_text(&world, IN_SOURCE("lease off; hold-down 10s; max-takeovers 3 per 1h; failback automatic\n"
                                 "on service notify; burst 10ms"));
-    assert_string_equal(world.printed, "f:2:12: warning: 'hold-down' is not in effect yet\n"
+    assert_string_equal(world.printed, "f:2:12: warning: for so long two hosts answer for each address, because there "
+                                       "is no agent on the source\n"
                                        "f:2:27: warning: 'max-takeovers' is not in effect yet\n"
-                                       "f:2:60: warning: 'failback automatic' is not in effect yet\n"
                                        "f:3:1: warning: 'on service' is not in effect yet\n"
                                        "f:3:20: warning: 'burst' is not in effect yet\n");
     assert_int_equal(world.r, 0);
