@@ -70,7 +70,6 @@ static const nsec_t plan_ns[] = {
     35200 * NSEC_PER_MSEC,
 };
 /* Copies that a confirmed entry gets of it: the rest is for those whom nobody was seen to believe. */
-#define PLAN_CONFIRMED 4
 #define PLAN_UNCONFIRMED (sizeof plan_ns / sizeof plan_ns[0])
 
 /* How long after its newest copy an entry is announced again. Counted from when that copy left, so that copies keep
@@ -78,7 +77,7 @@ static const nsec_t plan_ns[] = {
 static nsec_t gap_ns(const struct entry *entry)
 {
     assert(entry->copies > 0);
-    if (entry->copies >= (entry->confirmed ? PLAN_CONFIRMED : PLAN_UNCONFIRMED))
+    if (entry->copies >= (entry->confirmed ? ANNOUNCER_PLAN_CONFIRMED : PLAN_UNCONFIRMED))
         return ANNOUNCER_REFRESH_NS;
     return plan_ns[entry->copies] - plan_ns[entry->copies - 1];
 }

@@ -18,6 +18,8 @@
 #define ANNOUNCER_TICK_NS (1 * NSEC_PER_MSEC)
 #define ANNOUNCER_BURST 100
 #define ANNOUNCER_REFRESH_NS (60 * NSEC_PER_SEC)
+/* Copies of the plan that a confirmed entry gets; those after them refresh. */
+#define ANNOUNCER_PLAN_CONFIRMED 4
 
 struct announcer;
 

@@ -74,14 +74,14 @@ void address_forget_misses(struct core *core, uint32_t address)
     contribute(core, a, +1);
 }
 
-void address_disarm(struct core *core, uint32_t address)
+void address_start_over(struct core *core, uint32_t address, bool armed)
 {
     struct core_address *a = &core->addresses[address];
 
     contribute(core, a, -1);
     a->life = CORE_LIFE_UNKNOWN;
     a->misses = 0;
-    a->armed = false;
+    a->armed = armed;
     contribute(core, a, +1);
 }
 
@@ -102,12 +102,16 @@ void address_carry(struct core *core, uint32_t address, const struct core_addres
     a->seen = old->seen;
     a->armed = old->armed || (a->armed && !old->seen); /* seen and not armed: it was given back */
     a->mac = old->mac;
+    a->former_mac = old->former_mac;
+    a->deputy_mac = old->deputy_mac;
     a->life = old->life == CORE_LIFE_UP && a->monitored ? CORE_LIFE_UP : CORE_LIFE_UNKNOWN;
     if (old->held_on != CORE_NO_TARGET && targets[old->held_on] != CORE_NO_TARGET) {
         a->claim = old->claim;
         a->held_on = targets[old->held_on];
         a->held_since_ns = old->held_since_ns;
+        a->source_asked_ns = old->source_asked_ns;
         a->source_seen_ns = old->source_seen_ns;
+        a->defended_ns = old->defended_ns;
         a->error = old->error;
     }
     contribute(core, a, +1);

@@ -4,6 +4,12 @@
 
 #include "agent/core/internal.h"
 
+/* After a release the LAN is told where the source is so often, so far apart (for Linux receivers do not change a fresh
+ * entry for a second), and no later. */
+#define GIVE_BACKS 3
+#define GIVE_BACK_AGAIN_NS (1100 * NSEC_PER_MSEC)
+#define GIVE_BACK_WITHIN_NS (60 * NSEC_PER_SEC)
+
 void address_claim(struct core *core, uint32_t address, uint16_t target)
 {
     struct core_address *a = &core->addresses[address];
@@ -70,6 +76,9 @@ void claim_begin(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reaso
     struct core_nic *n = &core->nics[nic];
 
     nic_blame(n, NO_ADDRESS, NULL, 0);
+    n->false_returns += n->awaited && n->by_probe;
+    n->awaited = false;
+    n->hold_off_ns = NSEC_UNSET;
     nic_enter(core, now_ns, nic, CORE_CLAIMING, reason);
     for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++) {
         struct core_address *a = &core->addresses[i];
@@ -100,35 +109,66 @@ static void address_hold(struct core *core, nsec_t now_ns, uint32_t address)
 {
     struct core_address *a = &core->addresses[address];
 
+    if (core->nics[a->nic].n_held == 0)
+        return_begin(core, now_ns, a->nic);
     address_forget_misses(core, address);
     address_set_claim(core, address, CORE_CLAIM_HELD);
     a->held_since_ns = now_ns;
-    a->source_seen_ns = NSEC_UNSET;
+    /* Where it is not monitored, or was not probed by ARP or ND: a NIC has one MAC. */
+    if (mac_address_is_unset(&a->mac))
+        a->mac = core->nics[a->nic].mac;
+    a->source_asked_ns = a->source_seen_ns = a->defended_ns = NSEC_UNSET;
+    a->give_backs = 0;
 }
 
-/* All is off, or what is left cannot be taken off. Either way the source must be seen alive before a takeover. */
+/* From the fallback NIC to the first choice: nobody else can have taken it in between. */
+static void claim_home(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    const struct core_nic *n = &core->nics[nic];
+
+    nic_enter(core, now_ns, nic, CORE_CLAIMING, CORE_REASON_HOME);
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
+        if (core->addresses[i].claim == CORE_CLAIM_FREE && core->targets[core->addresses[i].target[0]].fit)
+            address_claim(core, i, core->addresses[i].target[0]);
+    claims_settled(core, now_ns, nic);
+}
+
+/*
+ * All is off, or what is left cannot be taken off. After an order the source must be seen alive before a takeover. What
+ * was released by itself is watched as before: the source may not have come, or the other target be gone.
+ */
 static void releases_settled(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
+    bool armed = n->reason == CORE_REASON_RETURNED || n->reason == CORE_REASON_RIVAL;
 
     if (n->n_releasing > 0 || n->n_claiming > 0 || n->state != CORE_RELEASING)
         return;
+    if (n->homing) {
+        claim_home(core, now_ns, nic);
+        return;
+    }
     if (n->moving) {
         verify_begin_for_move(core, now_ns, nic);
         return;
     }
-    n->armed = false;
-    n->disarmed = true;
+    n->armed = armed;
+    n->disarmed = !armed;
+    n->awaited = n->reason == CORE_REASON_RETURNED;
+    n->hold_off_ns = n->awaited ? now_ns + CORE_RETURN_NS : NSEC_UNSET;
     for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++) {
         struct core_address *a = &core->addresses[i];
 
         if (a->claim == CORE_CLAIM_HELD)
             continue;
         address_set_claim(core, i, CORE_CLAIM_FREE);
-        address_disarm(core, i);
+        address_start_over(core, i, armed);
         a->refusal = CORE_REASON_NONE;
     }
-    nic_enter(core, now_ns, nic, nic_idle_state(n), n->n_held > 0 ? CORE_REASON_RELEASE_FAILED : CORE_REASON_OPERATOR);
+    if (n->n_held > 0)
+        nic_enter(core, now_ns, nic, nic_idle_state(n), CORE_REASON_RELEASE_FAILED);
+    else
+        nic_enter(core, now_ns, nic, armed ? CORE_BLOCKED : CORE_DISARMED, n->reason);
     nic_restart(core, nic);
 }
 
@@ -172,44 +212,71 @@ void core_on_released(struct core *core, nsec_t now_ns, uint32_t address, int er
 {
     struct core_address *a = &core->addresses[address];
     struct core_nic *n = &core->nics[a->nic];
-    uint16_t target = a->held_on;
 
     if (a->claim != CORE_CLAIM_RELEASING)
         return;
     /* Not there any more, or its NIC is gone: released is what it is. */
     if (error < 0 && error != -EADDRNOTAVAIL && error != -ENODEV) {
+        if (n->n_held == 0)
+            return_begin(core, now_ns, a->nic);
         address_set_claim(core, address, CORE_CLAIM_HELD);
         a->error = error;
         nic_blame(n, address, NULL, error);
     } else {
         address_set_claim(core, address, CORE_CLAIM_FREE);
+        a->given_on = a->held_on;
         a->held_on = CORE_NO_TARGET;
         a->error = 0;
-        if (a->source_seen_ns != NSEC_UNSET && core->sources[n->source].announce_source &&
-            !mac_address_is_unset(&a->mac))
-            emit(core,
-                 &(struct core_action){
-                     .type = CORE_ANNOUNCE_SOURCE, .nic = a->nic, .address = address, .target = target, .mac = a->mac});
+        a->give_backs = n->reason == CORE_REASON_OPERATOR || n->reason == CORE_REASON_RETURNED ? GIVE_BACKS : 0;
+        a->given_back_ns = now_ns;
+        a->give_back_ns = NSEC_UNSET;
+        /* A source that only probed for it must hear nobody speak for it: RFC 5227 section 2.1.1. */
+        if (n->back_since_ns != NSEC_UNSET && a->source_seen_ns != NSEC_UNSET)
+            address_give_back(core, now_ns, address);
     }
     releases_settled(core, now_ns, a->nic);
+}
+
+void address_give_back(struct core *core, nsec_t now_ns, uint32_t address)
+{
+    struct core_address *a = &core->addresses[address];
+
+    if (a->give_backs == 0 || (a->give_back_ns != NSEC_UNSET && now_ns - a->give_back_ns < GIVE_BACK_AGAIN_NS))
+        return;
+    if (now_ns - a->given_back_ns > GIVE_BACK_WITHIN_NS || !core->sources[core->nics[a->nic].source].announce_source ||
+        mac_address_is_unset(&a->mac)) {
+        a->give_backs = 0;
+        return;
+    }
+    a->give_backs--;
+    a->give_back_ns = now_ns;
+    emit(core,
+         &(struct core_action){
+             .type = CORE_ANNOUNCE_SOURCE, .nic = a->nic, .address = address, .target = a->given_on, .mac = a->mac});
 }
 
 int core_failback(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
 
-    if (n->state == CORE_RELEASING && !n->moving)
+    if (n->state == CORE_RELEASING && !n->moving && !n->homing && n->reason == CORE_REASON_OPERATOR)
         return -EINPROGRESS;
     if (n->n_held == 0 && n->n_claiming == 0 && n->n_releasing == 0)
         return -EALREADY;
-    n->moving = false;
     nic_blame(n, NO_ADDRESS, NULL, 0);
-    n->by_operator = n->approved = false;
+    nic_release(core, now_ns, nic, CORE_REASON_OPERATOR);
+    return 0;
+}
+
+void nic_release(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    n->by_operator = n->approved = n->moving = n->homing = false;
     nic_end_suspicion(core, nic);
-    nic_enter(core, now_ns, nic, CORE_RELEASING, CORE_REASON_OPERATOR);
+    nic_enter(core, now_ns, nic, CORE_RELEASING, reason);
     /* In reverse order, so that what came on first goes off last. */
     for (uint32_t i = n->n_addresses; i-- > 0;)
         if (core->addresses[n->first_address + i].claim == CORE_CLAIM_HELD)
             address_release(core, n->first_address + i);
-    return 0;
 }

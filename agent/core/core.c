@@ -56,7 +56,7 @@ void nic_enter(struct core *core, nsec_t now_ns, uint32_t nic, enum core_state s
     n->state = state;
     n->reason = reason;
     if (state != CORE_RELEASING && state != CORE_VERIFYING && state != CORE_CLAIMING)
-        n->moving = false;
+        n->moving = n->homing = false;
     if (state != CORE_AWAITING)
         n->approval_until_ns = NSEC_NEVER;
     if (state != CORE_VERIFYING)
@@ -91,7 +91,10 @@ void nic_set_timer(struct core *core, uint32_t nic)
 {
     const struct core_nic *n = &core->nics[nic];
 
-    heap_set(&core->timers, nic, nsec_min(n->next_ask_ns, nsec_min(n->verify_until_ns, n->approval_until_ns)));
+    heap_set(
+        &core->timers, nic,
+        nsec_min(nsec_min(n->next_ask_ns, n->verify_until_ns),
+                 nsec_min(n->approval_until_ns, nsec_min(n->watch_next_ns, nsec_min(n->question_ns, n->home_ns)))));
 }
 
 void core_init(struct core *core, nsec_t now_ns)
@@ -114,7 +117,8 @@ void core_init(struct core *core, nsec_t now_ns)
         n->armed = core->sources[n->source].claim_unseen;
         n->since_ns = now_ns;
         n->reason_address = NO_ADDRESS;
-        n->next_ask_ns = n->verify_until_ns = n->approval_until_ns = NSEC_NEVER;
+        n->next_ask_ns = n->verify_until_ns = n->approval_until_ns = n->watch_next_ns = NSEC_NEVER;
+        n->question_ns = n->home_ns = NSEC_NEVER;
     }
 }
 
@@ -155,8 +159,8 @@ void core_carry(struct core *to, uint32_t to_nic, const struct core *from, uint3
         if (pairs[i] == old->reason_address)
             n->reason_address = n->first_address + i;
     }
-    /* A release that the new file cut short was a failback all the same. */
-    n->disarmed = old->disarmed || old->state == CORE_RELEASING;
+    /* A failback that the new file cut short was one all the same. */
+    n->disarmed = old->disarmed || (old->state == CORE_RELEASING && old->reason == CORE_REASON_OPERATOR);
     n->armed = !n->disarmed && (n->armed || old->armed);
     n->seen = old->seen;
     n->mac = old->mac;
@@ -167,6 +171,15 @@ void core_carry(struct core *to, uint32_t to_nic, const struct core *from, uint3
     n->reason_mac = old->reason_mac;
     n->since_ns = old->since_ns;
     n->approval_until_ns = n->state == CORE_AWAITING ? old->approval_until_ns : NSEC_NEVER;
+    n->hold_off_ns = old->hold_off_ns;
+    n->awaited = old->awaited;
+    n->by_probe = old->by_probe;
+    n->false_returns = old->false_returns;
+    n->moving = old->moving && (n->state == CORE_RELEASING || n->state == CORE_CLAIMING);
+    n->homing = old->homing && (n->state == CORE_RELEASING || n->state == CORE_CLAIMING);
+    n->back_since_ns = old->back_since_ns;
+    n->watch_next_ns = n->n_held > 0 ? old->watch_next_ns : NSEC_NEVER;
+    n->home_ns = n->n_held > 0 ? old->home_ns : NSEC_NEVER;
     to->sources[n->source].paused = from->sources[old->source].paused;
     nic_set_timer(to, to_nic);
 }
@@ -191,6 +204,8 @@ void core_on_time(struct core *core, nsec_t now_ns)
                 nic_enter(core, now_ns, nic, CORE_LOST, CORE_REASON_APPROVAL_EXPIRED);
         }
         verify_on_time(core, now_ns, nic);
+        hold_on_time(core, now_ns, nic);
+        return_on_time(core, now_ns, nic);
         nic_set_timer(core, nic);
     }
 }

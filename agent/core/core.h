@@ -20,6 +20,13 @@
  * anew. */
 #define CORE_PUT_BACK_MAX 5
 #define CORE_PUT_BACK_NS (10 * NSEC_PER_SEC)
+/* What was released for the source's return is claimed again when the source does not have it after this: RFC 5227's
+ * detection of duplicates takes up to 9 s (PROBE_WAIT, PROBE_NUM times PROBE_MAX, ANNOUNCE_WAIT). */
+#define CORE_RETURN_NS (10 * NSEC_PER_SEC)
+/* How often in a row an announced return may come to nothing before a mere announcement does not count any more. */
+#define CORE_FALSE_RETURNS_MAX 3
+/* RFC 5227 section 2.4: DEFEND_INTERVAL. */
+#define CORE_DEFEND_NS (10 * NSEC_PER_SEC)
 
 /* State of a source NIC. */
 enum core_state {
@@ -47,7 +54,8 @@ enum core_reason {
     CORE_REASON_CUT_OFF,         /* carrier was lost meanwhile, and no witness tells whose fault it is now */
     CORE_REASON_DELETED,         /* somebody else keeps taking the addresses off this host */
     CORE_REASON_LAPSED,          /* held so long without us that the kernel took it off: verified again */
-    CORE_REASON_RIVAL,           /* another target was about to claim: we gave way */
+    CORE_REASON_RIVAL,           /* another target was about to claim, or holds it too: we gave way */
+    CORE_REASON_RETURNED,        /* the source is back: released for it, by itself */
     CORE_REASON_NOT_ASKED,       /* the broadcasts that must stay unanswered could not be sent */
     CORE_REASON_POLICY_MANUAL,
     CORE_REASON_POLICY_NOTIFY,
@@ -59,6 +67,7 @@ enum core_reason {
     CORE_REASON_OPERATOR,       /* by an operator's command */
     CORE_REASON_FORCED,         /* by an operator, against the evidence */
     CORE_REASON_ADOPTED,        /* held already when we started */
+    CORE_REASON_HOME,           /* taken over, and back on the first choice of target NIC */
     CORE_REASONS
 };
 
@@ -111,12 +120,14 @@ struct core_address {
     bool asked_by_link; /* its rounds ask by ARP or ND, by broadcast from the first miss on */
     /* kept by the core */
     enum core_life life;
-    bool seen;                    /* answered since watching began */
-    bool armed;                   /* with `trigger any` its loss counts: answered since it was watched or given back */
-    uint32_t misses;              /* in a row */
-    struct mac_address mac;       /* learned while healthy; unset */
-    struct mac_address heard_mac; /* who last spoke for it */
-    nsec_t heard_ns;              /* when; 0: nobody */
+    bool seen;                     /* answered since watching began */
+    bool armed;                    /* with `trigger any` its loss counts: answered since it was watched or given back */
+    uint32_t misses;               /* in a row */
+    struct mac_address mac;        /* the source's, learned while healthy; unset */
+    struct mac_address former_mac; /* learned before `mac` */
+    struct mac_address deputy_mac; /* of another target that stands in for the source: never learned; unset */
+    struct mac_address heard_mac;  /* who last spoke for it */
+    nsec_t heard_ns;               /* when; 0: nobody */
     enum core_claim claim;
     enum core_reason refusal; /* why CORE_CLAIM_REFUSED */
     uint16_t held_on;         /* target of the claim; CORE_NO_TARGET */
@@ -124,7 +135,15 @@ struct core_address {
     nsec_t held_since_ns;
     uint32_t deletions; /* how often somebody else took it off us since deletions_since_ns */
     nsec_t deletions_since_ns;
-    nsec_t source_seen_ns; /* while held: when the source's own MAC last answered for it; 0 */
+    /* while held: the source, and others who use it */
+    nsec_t source_asked_ns; /* the newest question to the source's own MAC that is not answered; 0 */
+    nsec_t source_seen_ns;  /* the newest answer to one; 0 */
+    nsec_t defended_ns;     /* when it was last announced against another's word; 0 */
+    /* given back */
+    uint8_t give_backs;   /* how often the source's MAC is still to be announced for it */
+    uint16_t given_on;    /* target NIC that it was held on */
+    nsec_t given_back_ns; /* when it was released */
+    nsec_t give_back_ns;  /* when the source's MAC was last announced for it; 0 */
 };
 
 struct core_nic {
@@ -145,7 +164,8 @@ struct core_nic {
     bool disarmed;                 /* given back since it was last seen alive */
     bool suspected;                /* misses are on that may lead to its loss: evidence is being gathered */
     bool by_operator;              /* this verify was asked for by a person */
-    bool moving;                   /* its addresses go from one target NIC to another */
+    bool moving;                   /* its addresses go from one target NIC to another, and are verified there */
+    bool homing;                   /* its addresses go back to the first choice of target NIC */
     bool approved;                 /* this verify answers a question: the loss was found before, a person approved */
     bool intended;                 /* the intent to claim was broadcast since evidence_ns */
     bool asked_apart;              /* rounds of some monitored address do not ask by ARP or ND: verify has to */
@@ -168,6 +188,26 @@ struct core_nic {
     nsec_t hold_off_ns;       /* no automatic takeover before this */
     uint32_t yields;          /* how often in a row we gave way */
     struct mac_address mac;   /* last learned from any of its addresses; unset */
+    /* while something is held: return.c */
+    nsec_t watch_next_ns;           /* when the source, and everybody, is asked next; NSEC_NEVER */
+    uint32_t watch_turns;           /* how often so far */
+    nsec_t question_ns;             /* when the source is asked next to prove that it is there; NSEC_NEVER */
+    uint32_t question_address;      /* for which address */
+    uint32_t answers;               /* to questions in a row; 0: no proof is under way */
+    uint32_t extras;                /* meanwhile, to no question */
+    nsec_t distrust_ns;             /* until when no answer counts, because of those; 0 */
+    nsec_t back_since_ns;           /* since when the source is proved to be there, without a gap; 0: it is not */
+    bool awaited;                   /* released for the source's return: it has not answered since */
+    bool by_probe;                  /* that rested on its probe alone */
+    uint32_t false_returns;         /* such releases in a row after which it was not */
+    struct mac_address other_mac;   /* who else was last heard to answer for what we hold, not being the source */
+    nsec_t other_ns;                /* when; 0 */
+    struct mac_address contest_mac; /* who last probed for what we hold (RFC 5227), not being the source */
+    nsec_t contest_ns;              /* when; 0 */
+    nsec_t contested_ns;            /* when we last did; 0 */
+    nsec_t asked_all_ns;            /* when everybody was last asked because of such a probe; 0 */
+    nsec_t settled_ns;              /* when we last found that another holder has to give way; 0 */
+    nsec_t home_ns;                 /* when addresses go back to the first choice of target NIC; NSEC_NEVER */
 };
 
 struct core_source {
@@ -179,6 +219,8 @@ struct core_source {
     enum core_policy on_nic;  /* when one is */
     bool claim_unseen;
     bool announce_source;       /* on failback, announce the source's MAC for it */
+    bool failback_automatic;    /* release when the source is back */
+    nsec_t hold_down_ns;        /* once it has been back for so long */
     uint32_t verify_asks;       /* broadcasts that must stay unanswered where no ARP/ND round gave them */
     nsec_t verify_spacing_ns;   /* from one to the next, and what an answer to the last may take */
     nsec_t approval_timeout_ns; /* NSEC_NEVER */
@@ -188,14 +230,19 @@ struct core_source {
 };
 
 enum core_action_type {
-    CORE_ASK,             /* broadcast ARP/NS for `address` on `target`; `intent`: in the RFC 5227 probe form */
+    CORE_ASK, /* ARP/NS for `address` on `target`: to `mac`, unset: broadcast; `intent`: in the RFC 5227 probe form */
     CORE_ASK_WITNESSES,   /* of `target`, now; answers by core_on_witness */
     CORE_ASK_CARRIER,     /* of `target`, now; answer by core_on_link where it changed */
     CORE_RESTART,         /* rounds of `nic`: void what is pending, a new round now */
     CORE_CLAIM,           /* `address` on `target`; answer by core_on_claimed */
     CORE_RELEASE,         /* `address` from `target`; answer by core_on_released */
     CORE_ANNOUNCE,        /* `address` is ours on `target`: begin; it ends with its release */
-    CORE_ANNOUNCE_SOURCE, /* `address` is at `mac` again */
+    CORE_ANNOUNCE_AGAIN,  /* the same anew, for what is announced and proved already */
+    CORE_DEFEND,          /* announce `address` once, now */
+    CORE_ANNOUNCE_SOURCE, /* `address` is at `mac` again, once, now */
+    CORE_RETURNED,        /* the source, at `mac`, was proved to use `address`, which we hold: say so */
+    CORE_RETURN_PROBED,   /* the source, at `mac`, is about to use it (RFC 5227 probe): say so */
+    CORE_CONFLICT,        /* somebody else, at `mac`, uses `address`, which we hold: say so */
     CORE_CHANGED,         /* `nic` went from state `was` to the one it has: say so */
 };
 
@@ -240,7 +287,10 @@ void core_carry(struct core *to, uint32_t to_nic, const struct core *from, uint3
                 const uint16_t *targets);
 
 /* Events. */
-/* A liveness probe of `address` was answered; `mac` may be NULL. While it is held, as core_on_source_seen. */
+/*
+ * A request for `address` was answered; `mac` may be NULL (an echo reply). While it is held: by whoever else has it, to
+ * our question for the source or for anybody.
+ */
 void core_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
 /* A round of `address` was missed, the `misses`th in a row. While it is held, rounds say nothing of the source. */
 void core_on_miss(struct core *core, nsec_t now_ns, uint32_t address, uint32_t misses);
@@ -251,10 +301,10 @@ void core_on_link(struct core *core, nsec_t now_ns, uint16_t target, bool fit);
 void core_on_witness(struct core *core, nsec_t now_ns, uint16_t target, nsec_t asked_ns);
 /* Somebody other than us was heard to speak for `address`. */
 void core_on_heard(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
+/* Somebody other than us was heard to ask for `address` from one of his own: he does not have it by nature. */
+void core_on_asked(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
 /* Somebody other than us was heard to probe for `address` before use (RFC 5227). */
 void core_on_rival(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
-/* While we hold `address`, the source's learned MAC answered for it. */
-void core_on_source_seen(struct core *core, nsec_t now_ns, uint32_t address);
 /* The kernel's answer; `error` 0 or negative errno. */
 void core_on_claimed(struct core *core, nsec_t now_ns, uint32_t address, int error);
 void core_on_released(struct core *core, nsec_t now_ns, uint32_t address, int error);
@@ -288,6 +338,12 @@ int core_deny(struct core *core, nsec_t now_ns, uint32_t nic);
 /* Pausing ends automatic verifies, and questions wait for a person alone; resuming asks for fresh misses. */
 void core_pause(struct core *core, nsec_t now_ns, uint32_t source);
 void core_resume(struct core *core, nsec_t now_ns, uint32_t source);
+
+/*
+ * Whether this host must leave the source's duplicate address detection (RFC 5227, RFC 4862 section 5.4) for `address`
+ * unanswered: it is held, and will be released as soon as that is heard. It would keep its address from the source.
+ */
+bool core_yields_to_source(const struct core *core, uint32_t address);
 
 /* Where rounds of `address` go now: the target that holds it, else the first fit one; CORE_NO_TARGET. */
 uint16_t core_path(const struct core *core, uint32_t address);

@@ -2,6 +2,9 @@
 /* While we stand in: addresses that somebody takes off us, and target NICs that lose their carrier. */
 #include "agent/core/internal.h"
 
+/* Back on the first choice of target NIC once it has had carrier for so long. */
+#define HOME_NS (10 * NSEC_PER_SEC)
+
 /* Whether somebody insists: the address was put back often enough. */
 static bool insists(struct core_address *a, nsec_t now_ns)
 {
@@ -16,7 +19,7 @@ void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address, bool lapse
 {
     struct core_address *a = &core->addresses[address];
     struct core_nic *n = &core->nics[a->nic];
-    bool back = a->source_seen_ns != NSEC_UNSET;
+    bool back = n->back_since_ns != NSEC_UNSET && a->source_seen_ns != NSEC_UNSET;
 
     if (a->claim != CORE_CLAIM_HELD)
         return;
@@ -77,10 +80,80 @@ static bool holds_stranded(const struct core *core, const struct core_nic *n)
     return false;
 }
 
-void hold_on_link(struct core *core, nsec_t now_ns, uint32_t nic)
+/* Whether the address is held on its fallback NIC, with the first choice in order. */
+static bool is_away(const struct core *core, const struct core_address *a)
+{
+    return a->claim == CORE_CLAIM_HELD && a->held_on != a->target[0] && core->targets[a->target[0]].fit;
+}
+
+/* Carrier alone does not tell that there is a LAN behind it. */
+static bool is_home_proved(const struct core_target *home)
+{
+    switch (home->witness) {
+    case CORE_WITNESS_EXPECTED:
+        return home->witness_asked_ns != NSEC_UNSET;
+    case CORE_WITNESS_NONE:
+        return true;
+    case CORE_WITNESS_MISSING:
+        break;
+    }
+    return false;
+}
+
+/* Plans the way back, a while from now, where anything is away; `changed` is the target whose carrier did. */
+static void plan_home(struct core *core, nsec_t now_ns, uint32_t nic, uint16_t changed)
+{
+    struct core_nic *n = &core->nics[nic];
+    bool away = false, anew = false;
+
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
+        if (is_away(core, &core->addresses[i])) {
+            away = true;
+            anew = anew || core->addresses[i].target[0] == changed;
+        }
+    if (!away)
+        n->home_ns = NSEC_NEVER;
+    else if (anew || n->home_ns == NSEC_NEVER)
+        n->home_ns = now_ns + HOME_NS;
+    nic_set_timer(core, nic);
+}
+
+void hold_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+    bool away = false;
+
+    if (n->home_ns > now_ns)
+        return;
+    for (uint32_t i = n->first_address + n->n_addresses; n->state == CORE_HOLDING && i-- > n->first_address;) {
+        const struct core_address *a = &core->addresses[i];
+        const struct core_target *home = &core->targets[a->target[0]];
+
+        if (!is_away(core, a))
+            continue;
+        away = true;
+        if (n->back_since_ns != NSEC_UNSET)
+            break; /* the source has it again: nothing is claimed over its head */
+        if (is_home_proved(home)) {
+            n->homing = true;
+            address_release(core, i);
+        } else if (home->witness == CORE_WITNESS_EXPECTED && home->witness_sought_ns != now_ns) {
+            core->targets[a->target[0]].witness_sought_ns = now_ns;
+            emit_for_address(core, CORE_ASK_WITNESSES, i, a->target[0]);
+        }
+    }
+    n->home_ns = away || n->state != CORE_HOLDING ? now_ns + HOME_NS : NSEC_NEVER;
+    if (n->homing)
+        nic_enter(core, now_ns, nic, CORE_RELEASING, CORE_REASON_HOME);
+}
+
+void hold_on_link(struct core *core, nsec_t now_ns, uint32_t nic, uint16_t target)
 {
     struct core_nic *n = &core->nics[nic];
 
+    if (n->n_held == 0)
+        return;
+    plan_home(core, now_ns, nic, target);
     if (n->state != CORE_HOLDING)
         return;
     if (!holds_stranded(core, n)) {

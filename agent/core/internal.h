@@ -22,8 +22,8 @@ void address_alive(struct core *core, uint32_t address);
 void address_missed(struct core *core, uint32_t address, uint32_t misses);
 /* Doubts about the address are void; a proof of life stays. */
 void address_forget_misses(struct core *core, uint32_t address);
-/* Given back: it must be seen alive again. */
-void address_disarm(struct core *core, uint32_t address);
+/* Nothing is known of it any more. `armed`: its loss counts before it was seen alive again. */
+void address_start_over(struct core *core, uint32_t address, bool armed);
 void address_set_claim(struct core *core, uint32_t address, enum core_claim claim);
 /* What is known of it under an old file: liveness, MAC, claim. Its row of misses begins anew. */
 void address_carry(struct core *core, uint32_t address, const struct core_address *old, const uint16_t *targets);
@@ -60,11 +60,24 @@ nsec_t approval_until(const struct core *core, nsec_t now_ns, const struct core_
 enum core_reason verify_address(const struct core *core, const struct core_address *a, uint16_t target);
 
 /* hold.c */
-/* A target lost or regained its carrier: what is held there moves, or says that it cannot be reached. */
-void hold_on_link(struct core *core, nsec_t now_ns, uint32_t nic);
+/* `target` lost or regained its carrier: what is held moves, or says that it cannot be reached. */
+void hold_on_link(struct core *core, nsec_t now_ns, uint32_t nic, uint16_t target);
+void hold_on_time(struct core *core, nsec_t now_ns, uint32_t nic);
+
+/* return.c: others who use what we hold; `mac` is theirs, and the address is held */
+/* The first address of the NIC is held. */
+void return_begin(struct core *core, nsec_t now_ns, uint32_t nic);
+void return_on_time(struct core *core, nsec_t now_ns, uint32_t nic);
+void return_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
+void return_on_heard(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
+void return_on_probe(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
 
 /* claim.c */
 void address_claim(struct core *core, uint32_t address, uint16_t target);
 void address_release(struct core *core, uint32_t address);
+/* Takes off all that is held of the NIC, for `reason`, and begins no more. */
+void nic_release(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason);
+/* Tells the LAN that the source has the address again, where it was released not long ago. */
+void address_give_back(struct core *core, nsec_t now_ns, uint32_t address);
 /* Claims what verify allows of the NIC (all that has a fit target where `reason` is FORCED). */
 void claim_begin(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason);

@@ -292,8 +292,8 @@ static void verify_enter(struct core *core, nsec_t now_ns, uint32_t nic)
 void verify_begin(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     core->nics[nic].by_operator = core->nics[nic].approved = false;
-    /* Its loss counts only since just now, because it was armed meanwhile. */
-    if (!core->nics[nic].suspected)
+    /* Its loss counts only since just now, because it was armed or held off meanwhile. */
+    if (!core->nics[nic].suspected || core->nics[nic].evidence_ns < core->nics[nic].hold_off_ns)
         verify_gather(core, now_ns, nic);
     verify_enter(core, now_ns, nic);
 }
@@ -398,6 +398,10 @@ void core_on_rival(struct core *core, nsec_t now_ns, uint32_t address, const str
     struct core_nic *n = &core->nics[a->nic];
     uint16_t target = fit_target(core, a);
 
+    if (a->claim == CORE_CLAIM_HELD) {
+        return_on_probe(core, now_ns, address, mac);
+        return;
+    }
     /* RFC 5227 section 2.1.1: the source itself, about to configure its address again, is alive. */
     if (mac_address_equal(mac, &n->mac)) {
         core_on_heard(core, now_ns, address, mac);

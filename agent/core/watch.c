@@ -203,6 +203,30 @@ static void source_judge(struct core *core, nsec_t now_ns, uint32_t source)
         nic_judge(core, now_ns, s->first_nic + i);
 }
 
+/* Another target that stands in for the source is not the source. */
+static void learn_mac(struct core *core, struct core_address *a, const struct mac_address *mac)
+{
+    if (mac_address_is_unset(mac) || mac_address_equal(mac, &a->deputy_mac))
+        return;
+    if (!mac_address_equal(mac, &a->mac))
+        a->former_mac = a->mac;
+    a->mac = core->nics[a->nic].mac = *mac;
+}
+
+void core_on_asked(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
+{
+    struct core_address *a = &core->addresses[address];
+
+    (void)now_ns;
+    /* Many ask for an address, the source too when it has lost it. Who answers for it at the same time is another
+     * target, which goes on looking for the source. */
+    if (!mac_address_equal(mac, &a->mac) || a->life != CORE_LIFE_UP || a->claim == CORE_CLAIM_HELD)
+        return;
+    a->deputy_mac = a->mac;
+    a->mac = core->nics[a->nic].mac = a->former_mac;
+    a->former_mac = (struct mac_address){{0}};
+}
+
 void core_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
 {
     struct core_address *a = &core->addresses[address];
@@ -210,14 +234,22 @@ void core_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const st
     bool was_up = a->life == CORE_LIFE_UP, row_ended = a->misses > 0;
 
     if (a->claim == CORE_CLAIM_HELD) {
-        core_on_source_seen(core, now_ns, address);
+        if (mac) /* our own kernel answers an echo request */
+            return_on_answer(core, now_ns, address, mac);
         return;
     }
-    if (mac && !mac_address_is_unset(mac))
-        a->mac = n->mac = *mac;
-    a->heard_mac = a->mac;
+    if (mac)
+        learn_mac(core, a, mac);
+    a->heard_mac = mac ? *mac : a->mac;
     a->heard_ns = now_ns;
     address_alive(core, address);
+    if (mac && mac_address_equal(mac, &a->mac))
+        address_give_back(core, now_ns, address);
+    n->false_returns = 0;
+    if (n->awaited) {
+        n->awaited = false;
+        n->hold_off_ns = NSEC_UNSET;
+    }
     n->seen = true;
     n->armed = true;
     n->disarmed = false;
@@ -302,7 +334,7 @@ static void nic_disarm(struct core *core, uint32_t nic)
 
     for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
         if (core->addresses[i].claim != CORE_CLAIM_HELD)
-            address_disarm(core, i);
+            address_start_over(core, i, false);
     n->armed = n->armed && n->n_held > 0;
 }
 
@@ -345,7 +377,7 @@ void core_on_link(struct core *core, nsec_t now_ns, uint16_t target, bool fit)
                 break;
             }
         }
-        hold_on_link(core, now_ns, i);
+        hold_on_link(core, now_ns, i, target);
     }
 }
 
@@ -355,15 +387,13 @@ void core_on_heard(struct core *core, nsec_t now_ns, uint32_t address, const str
 
     a->heard_mac = *mac;
     a->heard_ns = now_ns;
+    if (a->claim == CORE_CLAIM_HELD) {
+        return_on_heard(core, now_ns, address, mac);
+        return;
+    }
     /* Where only ICMP is probed, this is how the MAC is learned. */
     if (a->life == CORE_LIFE_UP && mac_address_is_unset(&a->mac))
-        a->mac = core->nics[a->nic].mac = *mac;
+        learn_mac(core, a, mac);
     if (core->nics[a->nic].state == CORE_VERIFYING)
         verify_look(core, now_ns, a->nic);
-}
-
-void core_on_source_seen(struct core *core, nsec_t now_ns, uint32_t address)
-{
-    if (core->addresses[address].claim == CORE_CLAIM_HELD)
-        core->addresses[address].source_seen_ns = now_ns;
 }

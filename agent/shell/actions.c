@@ -93,7 +93,9 @@ int actions_announce(void *userdata, uint32_t address, unsigned copy)
     struct arp_frame frame;
     int r;
 
-    (void)copy;
+    /* What is said to all reaches a source that is in its duplicate address detection, and would end it. */
+    if (copy >= ANNOUNCER_PLAN_CONFIRMED && core_yields_to_source(&plan->core, address))
+        return proof_refresh(agent, address);
     if (ip->family == AF_INET6) {
         arp_frame_advertise(&frame, &t->link.mac, &t->link.mac, ip, agent->ipv6_router);
         r = agent->ports->frame(agent->userdata, t->link.ifindex, &frame);
@@ -115,7 +117,7 @@ void actions_handle(void *userdata, const struct core_action *action)
 
     switch (action->type) {
     case CORE_ASK:
-        rounds_ask(agent, action->address, action->target, action->intent);
+        rounds_ask(agent, action);
         break;
     case CORE_ASK_WITNESSES:
         witness_ask(agent, agent->now_ns, action->target);
@@ -136,9 +138,26 @@ void actions_handle(void *userdata, const struct core_action *action)
         announcer_start(agent->plan->announcer, action->address, action->target, agent->now_ns);
         proof_begin(agent, agent->now_ns, action->address);
         lease_begin(agent, action->address);
+        let_in_refresh(agent, action->address);
+        break;
+    case CORE_ANNOUNCE_AGAIN:
+        announcer_start(agent->plan->announcer, action->address, action->target, agent->now_ns);
+        proof_begin(agent, agent->now_ns, action->address);
+        break;
+    case CORE_DEFEND:
+        actions_announce(agent, action->address, 0);
         break;
     case CORE_ANNOUNCE_SOURCE:
         do_announce_source(agent, action);
+        break;
+    case CORE_RETURNED:
+        tell_return(agent, action->address);
+        break;
+    case CORE_RETURN_PROBED:
+        tell_return_probed(agent, action->address, &action->mac);
+        break;
+    case CORE_CONFLICT:
+        tell_conflict(agent, action->address, &action->mac);
         break;
     case CORE_CHANGED:
         agent->changed = true;

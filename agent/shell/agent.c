@@ -250,6 +250,8 @@ void agent_lost_address(struct agent *agent, uint32_t address)
     proof_end(agent, address);
     lease_end(agent, address);
     core_on_gone(&plan->core, agent->now_ns, address, lapsed);
+    let_in_refresh(agent, address);
+    rounds_arm(agent, address);
 }
 
 /*
@@ -321,8 +323,10 @@ void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct clai
         break;
     case CLAIMS_RENEW:
         lease_on_result(agent, address, error);
-        break;
+        return;
     }
+    let_in_refresh(agent, address);
+    rounds_arm(agent, address);
 }
 
 void agent_release_all(struct agent *agent, nsec_t now_ns)

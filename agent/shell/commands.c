@@ -353,6 +353,7 @@ static json_t *do_pause(struct agent *agent, json_t *request, bool pause)
         else
             core_resume(core, agent->now_ns, i);
     }
+    let_in_refresh_all(agent);
     return agree(pause ? "paused: it is watched, but not taken over by itself" : "resumed: fresh misses are needed");
 }
 

@@ -16,10 +16,6 @@
 #define PEERS_MAX 4
 /* How often witnesses are asked while nothing is wrong: to know their state and MAC before it matters. */
 #define WITNESS_IDLE_NS (10 * NSEC_PER_SEC)
-/* While we hold an address, the source's own MAC is asked for it no more often than this. */
-#define RETURN_WATCH_NS (250 * NSEC_PER_MSEC)
-/* The same where its MAC is not known and everybody has to be asked. */
-#define RETURN_WATCH_ALL_NS (1 * NSEC_PER_SEC)
 /* Of a third host that uses an address we hold, people are told no more often than this. */
 #define CONFLICT_TOLD_NS (10 * NSEC_PER_SEC)
 /* A turn that comes later than this after its deadline, and later than a source's interval, is a stall. */
@@ -45,13 +41,15 @@ struct monitor {
     uint8_t unsent_kinds;   /* bits of those that could not be sent in the newest round */
     bool is_ours_otherwise; /* this host has the address, and not by a claim: whoever asked for it would hear us */
     /* the claim */
-    int ifindex;             /* NIC it was put on */
-    uint8_t prefix;          /* as it was put on */
-    nsec_t claimed_ns;       /* when the kernel confirmed it; 0 */
-    nsec_t lease_asked_ns;   /* when the oldest claim or renewal that is not answered yet was asked for; 0: none */
-    nsec_t lease_until_ns;   /* what the kernel acknowledged; NSEC_NEVER: no end */
-    nsec_t conflict_told_ns; /* when people were told of a third host that uses it; 0 */
-    int unqueued_error;      /* negative errno: the claim could not be queued; 0 */
+    int ifindex;               /* NIC it was put on */
+    uint8_t prefix;            /* as it was put on */
+    nsec_t claimed_ns;         /* when the kernel confirmed it; 0 */
+    nsec_t lease_asked_ns;     /* when the oldest claim or renewal that is not answered yet was asked for; 0: none */
+    nsec_t lease_until_ns;     /* what the kernel acknowledged; NSEC_NEVER: no end */
+    nsec_t conflict_told_ns;   /* when people were told of a third host that uses it; 0 */
+    nsec_t probed_told_ns;     /* when people were told that the source probes for it; 0 */
+    struct mac_address let_in; /* whose duplicate address detection the kernel leaves unanswered; unset: nobody's */
+    int unqueued_error;        /* negative errno: the claim could not be queued; 0 */
     /* its proof */
     enum proof proof;
     struct ip_address proof_by;
@@ -164,8 +162,8 @@ void rounds_drain(struct agent *agent);
 void rounds_void(struct agent *agent, uint32_t address, nsec_t next_ns);
 /* Own address on the target to ask `to` from; NULL where there is none in its subnet. */
 const struct ip_address *target_own_address(const struct target *target, const struct ip_address *to);
-/* Broadcasts a request for the address; `intent`: in the probe form. */
-void rounds_ask(struct agent *agent, uint32_t address, uint16_t target, bool intent);
+/* Sends one request for an address, as CORE_ASK says. */
+void rounds_ask(struct agent *agent, const struct core_action *ask);
 
 /* witness.c */
 void witness_refresh(struct agent *agent, uint16_t target);
@@ -194,6 +192,8 @@ bool lease_ran_out(const struct agent *agent, uint32_t address);
 /* proof.c */
 void proof_begin(struct agent *agent, nsec_t now_ns, uint32_t address);
 void proof_end(struct agent *agent, uint32_t address);
+/* Tells the neighbours that would be asked, and nobody else, where the address is. Frames sent and 1, or an errno. */
+int proof_refresh(struct agent *agent, uint32_t address);
 void proof_run(struct agent *agent, nsec_t now_ns);
 void proof_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply);
 void proof_on_heard(struct agent *agent, nsec_t now_ns, uint32_t address, const struct arp_heard *heard);
@@ -213,11 +213,18 @@ void tell_change(struct agent *agent, uint32_t nic, enum core_state was);
 void tell_conflict(struct agent *agent, uint32_t address, const struct mac_address *mac);
 /* The source answers again for an address that we hold. */
 void tell_return(struct agent *agent, uint32_t address);
+/* The source is about to use an address that we hold. */
+void tell_return_probed(struct agent *agent, uint32_t address, const struct mac_address *mac);
 /* Once all of a NIC is confirmed. */
 void tell_proof(struct agent *agent, uint32_t address);
 /* A sentence on why the NIC is as it is, and what to do; "" where there is nothing to say. */
 void tell_reason(const struct agent *agent, uint32_t nic, char *text, size_t size);
 void tell_refusal(const struct agent *agent, const struct core_refusal *refusal, char *text, size_t size);
+
+/* letin.c: whether our kernel answers the source's duplicate address detection for what is held */
+void let_in_refresh(struct agent *agent, uint32_t address);
+void let_in_refresh_all(struct agent *agent);
+void let_in_end(struct agent *agent, struct monitor *m);
 
 /* commands.c */
 void commands_settle(struct agent *agent, nsec_t now_ns);

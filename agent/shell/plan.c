@@ -123,6 +123,8 @@ static int plan_source(struct plan *plan, const struct ipmap_source *map)
         .on_nic = policy_of(map->on_nic),
         .claim_unseen = map->claim_unseen,
         .announce_source = map->announce_source,
+        .failback_automatic = map->failback == IPMAP_FAILBACK_AUTOMATIC,
+        .hold_down_ns = map->hold_down_ns,
         .verify_asks = map->verify_asks,
         /* An answer to a broadcast is waited for as long as one to a round. */
         .verify_spacing_ns = nsec_min(map->verify_within_ns / map->verify_asks, map->interval_ns),

@@ -28,6 +28,11 @@ struct agent_ports {
     void (*watch)(void *userdata, int ifindex, const struct ip_address *addresses, size_t count);
     /* Claims or releases; the kernel's answer comes back by agent_on_claim_result. 0 or negative errno. */
     int (*claim)(void *userdata, const struct claims_request *request);
+    /*
+     * From now on (`let_in`), or no longer, this host leaves the duplicate address detection of the host at `mac` for
+     * `ip` unanswered. Harmless when said twice.
+     */
+    void (*let_in)(void *userdata, const struct ip_address *ip, const struct mac_address *mac, bool let_in);
     /* Asks the device itself: 1, 0 or negative errno. */
     int (*carrier)(void *userdata, int ifindex);
     /* What the kernel knows: as the functions of netlink/links.h. */

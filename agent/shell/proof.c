@@ -82,6 +82,29 @@ static void ask_peer(struct agent *agent, const struct target *t, uint32_t addre
                         });
 }
 
+int proof_refresh(struct agent *agent, uint32_t address)
+{
+    const struct plan *plan = agent->plan;
+    const struct monitor *m = &plan->monitors[address];
+    const struct target *t = &plan->targets[plan->core.addresses[address].held_on];
+    struct peer peers[PEERS_MAX];
+    size_t n = choose_peers(agent, t, m->map->ip.family, peers);
+
+    for (size_t i = 0; i < n; i++) {
+        struct arp_frame frame;
+        int r;
+
+        if (mac_address_is_unset(&peers[i].mac))
+            continue; /* that would be said to all */
+        /* A neighbour takes the sender of a request into its table. */
+        arp_frame_request(&frame, &t->link.mac, &m->map->ip, &peers[i].ip, &peers[i].mac);
+        r = agent->ports->frame(agent->userdata, t->link.ifindex, &frame);
+        if (r < 0)
+            return r;
+    }
+    return (int)n + 1;
+}
+
 static void ask(struct agent *agent, nsec_t now_ns, uint32_t address)
 {
     struct plan *plan = agent->plan;

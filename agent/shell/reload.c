@@ -39,6 +39,7 @@ static void carry_monitor(struct plan *to, uint32_t address, const struct monito
     m->lease_asked_ns = old->lease_asked_ns;
     m->lease_until_ns = old->lease_until_ns;
     m->is_ours_otherwise = old->is_ours_otherwise;
+    m->let_in = old->let_in;
     m->proof = old->proof;
     m->proof_by = old->proof_by;
     m->proof_after_ns = old->proof_after_ns;
@@ -112,6 +113,7 @@ static int carry(struct agent *agent, const struct plan *from, struct plan *to)
             pairs[number] = i;
         } else if (from->core.addresses[i].held_on != CORE_NO_TARGET) {
             release_orphan(agent, &from->monitors[i].map->ip, from->monitors[i].ifindex, from->monitors[i].prefix);
+            let_in_end(agent, &from->monitors[i]);
         }
     }
     for (uint32_t i = 0; i < to->core.n_nics; i++) {
@@ -176,5 +178,6 @@ int agent_load(struct agent *agent, nsec_t now_ns, struct ipmap *ipmap, const st
     links_refresh(agent, now_ns);
     for (size_t i = 0; i < n_held; i++)
         adopt(agent, &held[i]);
+    let_in_refresh_all(agent);
     return 0;
 }

@@ -7,6 +7,8 @@
 
 /* Replies without a learned MAC between two attempts to learn it. */
 #define LEARN_EVERY 64
+/* A source that was heard not longer ago than this has its address, and is in no duplicate address detection. */
+#define HEARD_JUST_NOW_NS (1 * NSEC_PER_SEC)
 
 static bool is_link_kind(enum probe_kind kind)
 {
@@ -32,8 +34,12 @@ void rounds_arm(struct agent *agent, uint32_t address)
 {
     struct plan *plan = agent->plan;
 
+    /* While it is held, the core asks for whoever else has it. */
     if (plan->core.addresses[address].monitored)
-        heap_set(&plan->rounds, address, tracker_deadline(&plan->monitors[address].tracker));
+        heap_set(&plan->rounds, address,
+                 plan->core.addresses[address].held_on == CORE_NO_TARGET
+                     ? tracker_deadline(&plan->monitors[address].tracker)
+                     : NSEC_NEVER);
 }
 
 /* Pending rounds are void. The next one starts at next_ns at the latest; NSEC_NEVER: as it was planned. */
@@ -42,8 +48,8 @@ void rounds_void(struct agent *agent, uint32_t address, nsec_t next_ns)
     struct tracker *t = &agent->plan->monitors[address].tracker;
 
     tracker_void(t);
-    if (next_ns < t->next_round_ns)
-        t->next_round_ns = next_ns;
+    /* While an address is held its rounds rest: what was planned long ago is due now, and not late. */
+    t->next_round_ns = nsec_max(nsec_min(next_ns, t->next_round_ns), agent->now_ns);
     rounds_arm(agent, address);
 }
 
@@ -119,33 +125,6 @@ void agent_on_unsent(struct agent *agent, nsec_t now_ns, const struct probe_requ
     }
 }
 
-/* While we hold the address, the source's own MAC is asked for it: that is how its return is seen. */
-static void watch_return(struct agent *agent, nsec_t now_ns, uint32_t address)
-{
-    struct plan *plan = agent->plan;
-    struct monitor *m = &plan->monitors[address];
-    const struct core_address *a = &plan->core.addresses[address];
-    const struct target *target = &plan->targets[a->held_on];
-    const struct ip_address *own = target_own_address(target, &m->map->ip);
-    /* After an adoption its MAC is not known, and everybody is asked; our own kernel does not hear itself. */
-    nsec_t least_ns = mac_address_is_unset(&a->mac) ? RETURN_WATCH_ALL_NS : RETURN_WATCH_NS;
-    nsec_t pace_ns = m->tracker.interval_ns > least_ns ? m->tracker.interval_ns : least_ns;
-
-    tracker_void(&m->tracker); /* what was asked before the claim is nothing to judge any more */
-    m->tracker.next_round_ns = now_ns + pace_ns;
-    if (!own || target->link.ifindex == 0)
-        return;
-    agent->ports->probe(agent->userdata, &(struct probe_request){
-                                             .kind = m->map->ip.family == AF_INET ? PROBE_ARP : PROBE_ND,
-                                             .ifindex = target->link.ifindex,
-                                             .from = *own,
-                                             .to = m->map->ip,
-                                             .own = target->link.mac,
-                                             .peer = a->mac,
-                                             .token = {.id = address},
-                                         });
-}
-
 static void run_address(struct agent *agent, nsec_t now_ns, uint32_t address)
 {
     struct plan *plan = agent->plan;
@@ -154,7 +133,7 @@ static void run_address(struct agent *agent, nsec_t now_ns, uint32_t address)
     const struct tracker_round *round;
 
     if (a->held_on != CORE_NO_TARGET) {
-        watch_return(agent, now_ns, address);
+        tracker_void(&m->tracker); /* what was asked before the claim is nothing to judge any more */
         return;
     }
     while (tracker_judge(&m->tracker, now_ns, &round))
@@ -190,17 +169,26 @@ void rounds_run(struct agent *agent, nsec_t now_ns)
     }
 }
 
-void rounds_ask(struct agent *agent, uint32_t address, uint16_t target, bool intent)
+void rounds_ask(struct agent *agent, const struct core_action *ask)
 {
-    const struct target *t = &agent->plan->targets[target];
-    const struct ip_address *to = &agent->plan->monitors[address].map->ip;
-    const struct ip_address *own = intent ? NULL : target_own_address(t, to);
+    const struct core_address *a = &agent->plan->core.addresses[ask->address];
+    const struct target *t = &agent->plan->targets[ask->target];
+    const struct ip_address *to = &agent->plan->monitors[ask->address].map->ip;
+    const struct ip_address *own = ask->intent ? NULL : target_own_address(t, to);
     struct probe_request request = {.kind = to->family == AF_INET ? PROBE_ARP : PROBE_ND,
                                     .ifindex = t->link.ifindex,
                                     .to = *to,
                                     .own = t->link.mac,
-                                    .token = {.id = address}};
+                                    .peer = ask->mac,
+                                    .token = {.id = ask->address}};
 
+    if (t->link.ifindex == 0)
+        return;
+    /* Without an address of our own only the probe form is left. Of what is held it would read as a contest, and a
+     * source that is in its own duplicate address detection would give up: so not unless it has just been heard. */
+    if (!own && !ask->intent && a->claim == CORE_CLAIM_HELD &&
+        (mac_address_is_unset(&ask->mac) || agent->now_ns - a->heard_ns > HEARD_JUST_NOW_NS))
+        return;
     if (own)
         request.from = *own;
     agent->ports->probe(agent->userdata, &request);
@@ -225,33 +213,7 @@ static void learn_mac(struct agent *agent, uint32_t address)
 
     if (mac_address_is_unset(&plan->core.addresses[address].mac) && m->tracker.count_answered % LEARN_EVERY == 1 &&
         path != CORE_NO_TARGET && target_own_address(&plan->targets[path], &m->map->ip))
-        rounds_ask(agent, address, path, false);
-}
-
-/* The source speaks for an address that we hold: it is back. */
-static void on_source_seen(struct agent *agent, uint32_t address)
-{
-    struct core *core = &agent->plan->core;
-    const struct core_address *a = &core->addresses[address];
-
-    if (a->source_seen_ns == NSEC_UNSET || agent->now_ns - a->source_seen_ns > SOURCE_SEEN_FRESH_NS)
-        tell_return(agent, address);
-    core_on_source_seen(core, agent->now_ns, address);
-}
-
-/* Somebody speaks for an address that we hold: the source is back, or a third host uses it. */
-static void on_other_speaker(struct agent *agent, uint32_t address, const struct mac_address *mac)
-{
-    struct monitor *m = &agent->plan->monitors[address];
-
-    if (mac_address_equal(mac, &agent->plan->core.addresses[address].mac)) {
-        on_source_seen(agent, address);
-        return;
-    }
-    if (m->conflict_told_ns == NSEC_UNSET || agent->now_ns - m->conflict_told_ns >= CONFLICT_TOLD_NS) {
-        m->conflict_told_ns = agent->now_ns;
-        tell_conflict(agent, address, mac);
-    }
+        rounds_ask(agent, &(struct core_action){.address = address, .target = path});
 }
 
 static void on_address_reply(struct agent *agent, uint32_t address, const struct probe_reply *reply)
@@ -262,11 +224,12 @@ static void on_address_reply(struct agent *agent, uint32_t address, const struct
 
     if (mac && is_own_mac(agent, mac))
         return;
-    if (a->held_on != CORE_NO_TARGET) {
-        if (mac)
-            on_other_speaker(agent, address, mac);
+    if (a->claim == CORE_CLAIM_HELD) {
+        core_on_answer(core, agent->now_ns, address, mac);
         return;
     }
+    if (a->held_on != CORE_NO_TARGET)
+        return; /* on its way: the verdict stands */
     if (agent->plan->monitors[address].is_ours_otherwise)
         return;
     if (!a->monitored) {
@@ -327,16 +290,24 @@ void agent_on_heard(struct agent *agent, nsec_t now_ns, int ifindex, const struc
     asked = plan_find(agent, agent->plan, &heard->target_ip);
     speaker = heard->kind == ARP_HEARD_PROBE ? UINT32_MAX : plan_find(agent, agent->plan, &heard->sender_ip);
     if (speaker != UINT32_MAX) {
-        if (core->addresses[speaker].held_on == CORE_NO_TARGET)
+        /* A reply to our own question comes by the probes as well, and counts there. */
+        if (heard->kind != ARP_HEARD_REPLY || !is_own_mac(agent, &heard->ethernet_target))
             core_on_heard(core, now_ns, speaker, &heard->sender_mac);
-        else
-            on_other_speaker(agent, speaker, &heard->sender_mac);
         return;
     }
     if (asked == UINT32_MAX)
         return;
-    if (heard->kind == ARP_HEARD_PROBE && core->addresses[asked].held_on == CORE_NO_TARGET)
+    switch (heard->kind) {
+    case ARP_HEARD_REQUEST:
+        core_on_asked(core, now_ns, asked, &heard->sender_mac);
+        break;
+    case ARP_HEARD_PROBE:
         core_on_rival(core, now_ns, asked, &heard->sender_mac);
-    else if (heard->kind == ARP_HEARD_REPLY)
+        break;
+    case ARP_HEARD_REPLY:
         proof_on_heard(agent, now_ns, asked, heard);
+        break;
+    case ARP_HEARD_ANNOUNCEMENT:
+        break;
+    }
 }

@@ -20,7 +20,8 @@ static const char *const reason_texts[CORE_REASONS] = {
     [CORE_REASON_DELETED] = ("another program on this host keeps taking an address off: find it (networkd and "
                              "NetworkManager can be told to leave foreign addresses alone)"),
     [CORE_REASON_LAPSED] = "the lease ran out while this host stood still: it is verified again",
-    [CORE_REASON_RIVAL] = "another target is about to take over: gave way",
+    [CORE_REASON_RIVAL] = "another target holds it or is about to: gave way",
+    [CORE_REASON_RETURNED] = "released because the source is back",
     [CORE_REASON_NOT_ASKED] = "nobody could be asked whether the addresses are free",
     [CORE_REASON_POLICY_MANUAL] = "the file says `takeover manual`: standinctl approve or deny",
     [CORE_REASON_POLICY_NOTIFY] = "the file says `takeover notify`: standinctl failover takes over",
@@ -32,6 +33,7 @@ static const char *const reason_texts[CORE_REASONS] = {
     [CORE_REASON_OPERATOR] = "by an operator",
     [CORE_REASON_FORCED] = "forced by an operator: if the source is alive, two hosts answer now",
     [CORE_REASON_ADOPTED] = "held already when the agent started",
+    [CORE_REASON_HOME] = "back on the first choice of target NIC",
 };
 
 static const struct ip_address *ip_of(const struct agent *agent, uint32_t address)
@@ -199,18 +201,47 @@ void tell_return(struct agent *agent, uint32_t address)
     char ip[IP_ADDRESS_TEXT], mac[MAC_ADDRESS_TEXT], name[2 * LIMIT_NAME + 2];
 
     name_nic(agent, a->nic, name, sizeof name);
-    agent_say(agent, LOG_ALERT, "%s: the source is back: %s is at %s too; `standinctl failback %s` gives it back", name,
-              ip_address_format(&plan->monitors[address].map->ip, ip), mac_address_format(&a->mac, mac), name);
+    if (plan->core.sources[plan->core.nics[a->nic].source].failback_automatic)
+        agent_say(agent, LOG_NOTICE, "%s: the source is back: %s is at %s too", name,
+                  ip_address_format(&plan->monitors[address].map->ip, ip), mac_address_format(&a->mac, mac));
+    else
+        agent_say(agent, LOG_ALERT, "%s: the source is back: %s is at %s too; `standinctl failback %s` gives it back",
+                  name, ip_address_format(&plan->monitors[address].map->ip, ip), mac_address_format(&a->mac, mac),
+                  name);
+}
+
+void tell_return_probed(struct agent *agent, uint32_t address, const struct mac_address *mac)
+{
+    const struct plan *plan = agent->plan;
+    struct monitor *m = &plan->monitors[address];
+    char ip[IP_ADDRESS_TEXT], text[MAC_ADDRESS_TEXT], name[2 * LIMIT_NAME + 2];
+
+    if (m->probed_told_ns != NSEC_UNSET && agent->now_ns - m->probed_told_ns < CONFLICT_TOLD_NS)
+        return;
+    m->probed_told_ns = agent->now_ns;
+    name_nic(agent, plan->core.addresses[address].nic, name, sizeof name);
+    if (core_yields_to_source(&plan->core, address))
+        agent_say(agent, LOG_NOTICE, "%s: the source is coming back: %s, at %s, is about to use %s", name, name,
+                  mac_address_format(mac, text), ip_address_format(&m->map->ip, ip));
+    else
+        agent_say(agent, LOG_ALERT,
+                  "%s: the source, at %s, wants to use %s, and finds that it is held here: `standinctl failback %s`, "
+                  "then have the source configure its addresses anew",
+                  name, mac_address_format(mac, text), ip_address_format(&m->map->ip, ip), name);
 }
 
 void tell_conflict(struct agent *agent, uint32_t address, const struct mac_address *mac)
 {
     const struct plan *plan = agent->plan;
+    struct monitor *m = &plan->monitors[address];
     char ip[IP_ADDRESS_TEXT], text[MAC_ADDRESS_TEXT], name[2 * LIMIT_NAME + 2];
 
+    if (m->conflict_told_ns != NSEC_UNSET && agent->now_ns - m->conflict_told_ns < CONFLICT_TOLD_NS)
+        return;
+    m->conflict_told_ns = agent->now_ns;
     name_nic(agent, plan->core.addresses[address].nic, name, sizeof name);
     agent_say(agent, LOG_ALERT,
               "%s: conflict: %s, which is held here, is used at %s too; if that is the source, "
               "`standinctl failback %s` gives it back",
-              name, ip_address_format(&plan->monitors[address].map->ip, ip), mac_address_format(mac, text), name);
+              name, ip_address_format(&m->map->ip, ip), mac_address_format(mac, text), name);
 }

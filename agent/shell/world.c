@@ -14,11 +14,8 @@
 #include "agent/shell/process.h"
 #include "agent/shell/world_internal.h"
 
-/* Packets read in one go from one socket, and in a drain before judging. */
+/* Packets read in one go from one socket. */
 #define READ_AT_ONCE 256
-#define DRAIN_AT_MOST 4096
-/* When the kernel takes no batch at all, the next try comes after this. */
-#define CLAIMS_RETRY_NS (5 * NSEC_PER_MSEC)
 /* A wall clock that moves by more than this against the monotonic one, plus a tenth of the time between, was set. */
 #define CLOCK_STEP_NS (1 * NSEC_PER_MSEC)
 
@@ -67,13 +64,6 @@ static void on_reply(void *userdata, const struct probe_reply *reply)
     agent_on_reply(world->agent, world->clock.now_ns, reply);
 }
 
-static void on_unsent(void *userdata, const struct probe_request *request, int error)
-{
-    struct world *world = userdata;
-
-    agent_on_unsent(world->agent, world->clock.now_ns, request, error);
-}
-
 static void on_claim_result(void *userdata, const struct claims_request *request, int error)
 {
     struct world *world = userdata;
@@ -83,149 +73,6 @@ static void on_claim_result(void *userdata, const struct claims_request *request
         guarding_drop(world->guarding, request->ifindex, &request->ip, request->prefix);
     agent_on_claim_result(world->agent, world->clock.now_ns, request, error);
 }
-
-/* Ports of the agent. */
-
-static int port_probe(void *userdata, const struct probe_request *request)
-{
-    struct world *world = userdata;
-
-    switch (request->kind) {
-    case PROBE_ARP:
-        return link_probe_send(world->arp, request);
-    case PROBE_ND:
-        return link_probe_send(world->nd, request);
-    case PROBE_ICMP:
-        return icmp_probe_send(request->to.family == AF_INET ? world->icmp4 : world->icmp6, request);
-    case PROBE_KINDS:
-        break;
-    }
-    return -EINVAL;
-}
-
-static void port_flush(void *userdata)
-{
-    struct world *world = userdata;
-    int left;
-
-    link_probe_flush(world->arp, on_unsent);
-    link_probe_flush(world->nd, on_unsent);
-    icmp_probe_flush(world->icmp4, on_unsent);
-    icmp_probe_flush(world->icmp6, on_unsent);
-    /* One batch a turn: what is left over gets its own turns, between which there is time for probes. */
-    left = claims_flush(world->claims);
-    if (left == 0)
-        world->claims_due_ns = NSEC_NEVER;
-    else
-        world->claims_due_ns = world->clock.now_ns + (left < 0 ? CLAIMS_RETRY_NS : 0);
-}
-
-/* Reads one socket to its end. False when that end was not reached. */
-#define DRAIN(world, read, probe) (read((probe), &(world)->clock, DRAIN_AT_MOST) < DRAIN_AT_MOST)
-
-static uint64_t dropped(struct world *world)
-{
-    return link_probe_dropped(world->arp) + link_probe_dropped(world->nd) + icmp_probe_dropped(world->icmp4) +
-           icmp_probe_dropped(world->icmp6);
-}
-
-static bool port_drain(void *userdata)
-{
-    struct world *world = userdata;
-    bool all = true;
-    uint64_t now_dropped;
-
-    all = DRAIN(world, link_probe_on_readable, world->arp) && all;
-    all = DRAIN(world, link_probe_on_readable, world->nd) && all;
-    all = DRAIN(world, icmp_probe_on_readable, world->icmp4) && all;
-    all = DRAIN(world, icmp_probe_on_readable, world->icmp6) && all;
-    now_dropped = dropped(world);
-    all = all && now_dropped == world->dropped;
-    world->dropped = now_dropped;
-    return all;
-}
-
-static int port_frame(void *userdata, int ifindex, const struct arp_frame *frame)
-{
-    struct arp_port *port = listeners_find(userdata, ifindex);
-
-    return port ? arp_port_send(port, frame) : -ENODEV;
-}
-
-static void port_watch(void *userdata, int ifindex, const struct ip_address *addresses, size_t count)
-{
-    struct arp_port *port = listeners_find(userdata, ifindex);
-
-    if (port)
-        arp_port_watch(port, addresses, count);
-}
-
-static int port_claim(void *userdata, const struct claims_request *request)
-{
-    struct world *world = userdata;
-
-    /* Before it is put on: if we die in between, the guard finds nothing there, which is better than the reverse. */
-    if (request->operation == CLAIMS_ADD)
-        guarding_hold(world->guarding, request->ifindex, &request->ip, request->prefix);
-    return claims_submit(world->claims, request);
-}
-
-static int port_carrier(void *userdata, int ifindex)
-{
-    struct world *world = userdata;
-
-    return links_ask_carrier(world->links, ifindex);
-}
-
-static int port_link_by_name(void *userdata, const char *name, struct link_info *ret)
-{
-    struct world *world = userdata;
-
-    return links_by_name(world->links, name, ret);
-}
-
-static void port_each_address(void *userdata, int ifindex,
-                              bool (*each)(void *cookie, const struct link_address *address), void *cookie)
-{
-    struct world *world = userdata;
-
-    links_each_address(world->links, ifindex, each, cookie);
-}
-
-static size_t port_neighbours(void *userdata, int ifindex, uint8_t family, struct link_neighbour *ret, size_t max)
-{
-    struct world *world = userdata;
-
-    return links_neighbours(world->links, ifindex, family, ret, max);
-}
-
-static size_t port_gateways(void *userdata, int ifindex, uint8_t family, struct ip_address *ret, size_t max)
-{
-    struct world *world = userdata;
-
-    return links_gateways(world->links, ifindex, family, ret, max);
-}
-
-static void port_say(void *userdata, int priority, const char *text)
-{
-    (void)userdata;
-    log_line(world_now(), priority, text);
-}
-
-static const struct agent_ports ports = {
-    .probe = port_probe,
-    .flush = port_flush,
-    .drain = port_drain,
-    .frame = port_frame,
-    .watch = port_watch,
-    .claim = port_claim,
-    .carrier = port_carrier,
-    .link_by_name = port_link_by_name,
-    .each_address = port_each_address,
-    .neighbours = port_neighbours,
-    .gateways = port_gateways,
-    .say = port_say,
-};
 
 /* What becomes readable. */
 
@@ -378,7 +225,9 @@ static int open_netlink(struct world *world, const char **ret_what)
     *ret_what = "netlink";
     if ((r = links_open(&world->links, &callbacks, world)) < 0)
         return r;
-    return claims_open(&world->claims, on_claim_result, world);
+    if ((r = claims_open(&world->claims, on_claim_result, world)) < 0)
+        return r;
+    return quiet_open(&world->quiet);
 }
 
 static int watch_all(struct world *world)
@@ -412,7 +261,7 @@ int world_open(struct world **ret, sd_event *event, const char **ret_what)
     world->event = sd_event_ref(event);
     world->claims_due_ns = NSEC_NEVER;
     world->listeners_again_ns = NSEC_NEVER;
-    if ((r = agent_new(&world->agent, &ports, world, process_random())) < 0)
+    if ((r = agent_new(&world->agent, &world_ports, world, process_random())) < 0)
         return r;
     world_take_time(world);
     if ((r = open_probes(world, ret_what)) < 0 || (r = open_netlink(world, ret_what)) < 0)
@@ -435,6 +284,7 @@ void world_close(struct world *world)
     icmp_probe_close(world->icmp4);
     icmp_probe_close(world->icmp6);
     claims_close(world->claims);
+    quiet_close(world->quiet);
     links_close(world->links);
     sd_event_source_disable_unref(world->timer);
     sd_event_unref(world->event);

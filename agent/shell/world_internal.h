@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What world.c and listeners.c share. Nobody else includes this. */
+/* What world.c, world_ports.c and listeners.c share. Nobody else includes this. */
 #pragma once
 
 #include "agent/shell/world.h"
 #include "arp/port.h"
+#include "netlink/quiet.h"
 #include "probes/icmp.h"
 #include "probes/link.h"
 
@@ -22,10 +23,12 @@ struct world {
     struct icmp_probe *icmp4, *icmp6;
     struct links *links;
     struct claims *claims;
+    struct quiet *quiet;       /* lets sources in that probe for what is held */
+    bool told_not_quiet;       /* that it cannot */
     struct guarding *guarding; /* the daemon's; NULL: none */
     struct probe_clock clock;  /* of the event at hand */
     uint64_t dropped;          /* replies lost in sockets, as last counted */
-    nsec_t claims_due_ns;      /* requests wait for another turn; NSEC_NEVER: none do */
+    nsec_t claims_due_ns;      /* requests to the kernel wait for another turn; NSEC_NEVER: none do */
     bool listeners_stale;      /* NICs changed */
     nsec_t listeners_again_ns; /* a port could not be opened for want of something: tried again then; NSEC_NEVER */
     sd_event_source *timer;
@@ -35,6 +38,9 @@ struct world {
     struct listener **nics; /* one for each target NIC of the ipmap */
     size_t n_nics;
 };
+
+/* world_ports.c */
+extern const struct agent_ports world_ports;
 
 /* One `now` for the event at hand, and what turns the kernel's stamps into it. */
 void world_take_time(struct world *world);

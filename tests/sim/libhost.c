@@ -10,6 +10,7 @@
 
 #include "tests/sim/libagent.h"
 #include "tests/sim/libclient.h"
+#include "tests/sim/libdad.h"
 #include "tests/sim/libworld.h"
 
 struct sim_host *sim_host_new(struct sim_world *world, const char *name)
@@ -40,6 +41,8 @@ void sim_host_free(struct sim_host *host)
     for (size_t i = 0; i < host->n_nics; i++)
         free_nic(host->nics[i]);
     free(host->nics);
+    free(host->let_in);
+    free(host->tentative);
     free(host);
 }
 
@@ -78,7 +81,7 @@ static struct sim_address read_address(const char *text)
     return address;
 }
 
-static void put_on(struct sim_nic *nic, const struct sim_address *address)
+void sim_nic_put_on(struct sim_nic *nic, const struct sim_address *address)
 {
     nic->addresses = sim_grow(nic->addresses, nic->n_addresses, sizeof *address);
     nic->addresses[nic->n_addresses++] = *address;
@@ -93,7 +96,7 @@ void sim_nic_add(struct sim_nic *nic, const char *text)
 {
     struct sim_address address = read_address(text);
 
-    put_on(nic, &address);
+    sim_nic_put_on(nic, &address);
     if (nic->host->agent)
         sim_agent_address_changed(nic->host->agent, nic, &address.ip, address.prefix, true);
 }
@@ -210,7 +213,7 @@ int sim_host_claim(struct sim_nic *nic, const struct ip_address *ip, uint8_t pre
     if (there && !there->claimed)
         return -EEXIST;
     if (!there)
-        put_on(nic, &(struct sim_address){.ip = *ip, .prefix = prefix, .claimed = true});
+        sim_nic_put_on(nic, &(struct sim_address){.ip = *ip, .prefix = prefix, .claimed = true});
     lease(nic, sim_nic_find(nic, ip), valid_s);
     return 0;
 }
@@ -239,6 +242,27 @@ int sim_host_release(struct sim_nic *nic, const struct ip_address *ip, uint8_t p
     return 0;
 }
 
+static struct sim_let_in *find_let_in(const struct sim_host *host, const struct ip_address *ip,
+                                      const struct mac_address *mac)
+{
+    for (size_t i = 0; i < host->n_let_in; i++)
+        if (ip_address_equal(&host->let_in[i].ip, ip) && mac_address_equal(&host->let_in[i].mac, mac))
+            return &host->let_in[i];
+    return NULL;
+}
+
+void sim_host_let_in(struct sim_host *host, const struct ip_address *ip, const struct mac_address *mac, bool let_in)
+{
+    struct sim_let_in *there = find_let_in(host, ip, mac);
+
+    if (let_in && !there) {
+        host->let_in = sim_grow(host->let_in, host->n_let_in, sizeof *host->let_in);
+        host->let_in[host->n_let_in++] = (struct sim_let_in){.ip = *ip, .mac = *mac};
+    } else if (!let_in && there) {
+        *there = host->let_in[--host->n_let_in];
+    }
+}
+
 static void answer_link(struct sim_nic *nic, const struct arp_heard *heard)
 {
     struct arp_frame link;
@@ -263,9 +287,12 @@ static void receive_link(struct sim_nic *nic, const struct sim_frame *frame)
 
     if (arp_frame_parse(frame->link.bytes, frame->link.length, &heard) < 0)
         return;
+    sim_dad_hear(nic, &heard);
     /* IPv4 addresses belong to the host: any of its NICs answers (arp_ignore 0). IPv6 ones answer on their NIC. */
     asked = heard.target_ip.family == AF_INET6 ? (sim_nic_find(nic, &heard.target_ip) ? nic : NULL)
                                                : sim_host_find(nic->host, &heard.target_ip);
+    if (heard.kind == ARP_HEARD_PROBE && find_let_in(nic->host, &heard.target_ip, &heard.sender_mac))
+        return;
     if (asked && (heard.kind == ARP_HEARD_REQUEST || heard.kind == ARP_HEARD_PROBE)) {
         if (heard.kind == ARP_HEARD_REQUEST)
             sim_neighbour_asked(nic, &heard);

@@ -10,6 +10,11 @@
 struct sim_agent;
 struct sim_client;
 
+struct sim_let_in {
+    struct ip_address ip;
+    struct mac_address mac;
+};
+
 struct sim_host {
     struct sim_world *world;
     char name[16];
@@ -24,8 +29,12 @@ struct sim_host {
     struct sim_nic **nics;
     size_t n_nics;
     struct ip_address gateways[2]; /* one a family; unset */
-    struct sim_agent *agent;       /* NULL: none */
-    struct sim_client *client;     /* NULL: none; the newest one */
+    struct sim_let_in *let_in;     /* whose probes for what are left unanswered */
+    size_t n_let_in;
+    struct sim_tentative *tentative; /* libdad.h: what it asks for before it has it */
+    size_t n_tentative;
+    struct sim_agent *agent;   /* NULL: none */
+    struct sim_client *client; /* NULL: none; the newest one */
 };
 
 struct sim_host *sim_host_new(struct sim_world *world, const char *name);
@@ -34,6 +43,7 @@ void sim_host_free(struct sim_host *host);
 struct sim_nic *sim_nic_new(struct sim_host *host, const char *name, struct sim_segment *segment);
 /* "192.0.2.10/24" */
 void sim_nic_add(struct sim_nic *nic, const char *text);
+void sim_nic_put_on(struct sim_nic *nic, const struct sim_address *address);
 void sim_nic_remove(struct sim_nic *nic, const char *text);
 
 /* Dies without a word, or lives again. */
@@ -49,6 +59,9 @@ struct sim_address *sim_nic_find(const struct sim_nic *nic, const struct ip_addr
 struct sim_nic *sim_host_find(const struct sim_host *host, const struct ip_address *ip);
 /* Whether the host has the address by its agent's claim. */
 bool sim_host_holds(const struct sim_host *host, const char *ip);
+
+/* Probes for `ip` by the host at `mac` are left unanswered, or not any more. */
+void sim_host_let_in(struct sim_host *host, const struct ip_address *ip, const struct mac_address *mac, bool let_in);
 
 /* What the kernel does. */
 void sim_host_receive(struct sim_nic *nic, const struct sim_frame *frame);

@@ -256,6 +256,13 @@ static size_t port_gateways(void *userdata, int ifindex, uint8_t family, struct 
     return 0;
 }
 
+static void port_let_in(void *userdata, const struct ip_address *ip, const struct mac_address *mac, bool let_in)
+{
+    struct sim_agent *agent = userdata;
+
+    sim_host_let_in(agent->host, ip, mac, let_in);
+}
+
 static void port_say(void *userdata, int priority, const char *text)
 {
     sim_agent_hear(userdata, priority, text);
@@ -273,5 +280,6 @@ const struct agent_ports sim_ports = {
     .each_address = port_each_address,
     .neighbours = port_neighbours,
     .gateways = port_gateways,
+    .let_in = port_let_in,
     .say = port_say,
 };

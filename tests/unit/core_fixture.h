@@ -15,6 +15,9 @@
 
 #include "agent/core/core.h"
 
+/* While something is held: from one look for the source to the next, as long as there are not many NICs. */
+#define LOOK_NS (250 * NSEC_PER_MSEC)
+#define QUESTION_NS (30 * NSEC_PER_MSEC)
 #define INTERVAL_NS (10 * NSEC_PER_MSEC)
 #define SPACING_NS (10 * NSEC_PER_MSEC)
 #define MISSES 3
@@ -174,6 +177,10 @@ static inline void check_state(const struct world *w, uint32_t nic)
     assert_true(n->yields <= CORE_YIELDS_MAX);
     due_ns = n->verify_until_ns < due_ns ? n->verify_until_ns : due_ns;
     due_ns = n->approval_until_ns < due_ns ? n->approval_until_ns : due_ns;
+    due_ns = n->watch_next_ns < due_ns ? n->watch_next_ns : due_ns;
+    due_ns = n->question_ns < due_ns ? n->question_ns : due_ns;
+    due_ns = n->home_ns < due_ns ? n->home_ns : due_ns;
+    assert_true(n->n_held == 0 || n->watch_next_ns != NSEC_NEVER);
     assert_int_equal(heap_due(&w->core.timers, nic), due_ns);
 }
 
@@ -253,6 +260,15 @@ static inline void released(struct world *w, uint32_t address, int error)
 {
     core_on_released(&w->core, w->now_ns, address, error);
     check(w);
+}
+
+/* The source answers a look, and the questions that this brings, for an address that is held. */
+static inline void prove_return(struct world *w, uint32_t address)
+{
+    for (int i = 0; i < 3; i++) {
+        pass(w, i == 0 ? LOOK_NS : QUESTION_NS);
+        answer(w, address);
+    }
 }
 
 /* A round of every address in [first, last]: an interval goes by, then all are answered, or all are missed. */

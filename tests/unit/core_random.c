@@ -91,7 +91,7 @@ static void judge_claim(const struct chaos *c, const struct core_action *action)
     assert_int_equal(n->state, CORE_CLAIMING);
     assert_int_equal(a->claim, CORE_CLAIM_CLAIMING);
     assert_true(action->target == a->target[0] || action->target == a->target[1]);
-    if (n->reason == CORE_REASON_FORCED)
+    if (n->reason == CORE_REASON_FORCED || n->reason == CORE_REASON_HOME)
         return;
     assert_true(a->heard_ns < n->evidence_ns);
     /* Disarmed: its answers were on a path that was lost since, with nobody to tell whose fault that was. */
@@ -114,7 +114,8 @@ static void on_action(struct world *w, const struct core_action *action)
     switch (action->type) {
     case CORE_ASK:
         assert_true(w->targets[action->target].fit);
-        assert_true(w->addresses[action->address].claim != CORE_CLAIM_HELD);
+        if (w->addresses[action->address].claim == CORE_CLAIM_HELD)
+            break; /* looking for the source, and for others */
         c->facts[action->address].asks++;
         break;
     case CORE_CLAIM:
@@ -131,6 +132,13 @@ static void on_action(struct world *w, const struct core_action *action)
             evidence_begins_anew(c, action->nic);
         if (action->was == CORE_RELEASING)
             given_back(c, action->nic);
+        break;
+    case CORE_ANNOUNCE_AGAIN:
+    case CORE_DEFEND:
+    case CORE_RETURNED:
+    case CORE_RETURN_PROBED:
+    case CORE_CONFLICT:
+        assert_int_equal(w->addresses[action->address].claim, CORE_CLAIM_HELD);
         break;
     case CORE_ASK_WITNESSES:
     case CORE_ASK_CARRIER:
@@ -156,6 +164,8 @@ static void build(struct chaos *c)
         s->on_nic = once_in(3) ? (enum core_policy)below(3) : s->on_host;
         s->claim_unseen = once_in(8);
         s->announce_source = once_in(2);
+        s->failback_automatic = once_in(2);
+        s->hold_down_ns = once_in(2) ? 0 : 100 * NSEC_PER_MSEC;
         s->verify_asks = 1 + below(3);
         s->approval_timeout_ns = once_in(2) ? NSEC_NEVER : 100 * NSEC_PER_MSEC;
         s->approval_default_approve = once_in(2);
@@ -223,7 +233,7 @@ static void random_speaker(struct chaos *c)
     else if (once_in(4))
         core_on_heard(&w->core, w->now_ns, address, macs[below(3)]);
     else
-        core_on_source_seen(&w->core, w->now_ns, address);
+        core_on_asked(&w->core, w->now_ns, address, &source_mac);
 }
 
 static void random_result(struct chaos *c)

@@ -65,7 +65,7 @@ static void what_is_held_stays_held(void **state)
 
     (void)state;
     world_held(&w, 2);
-    core_on_source_seen(&w.core, w.now_ns, 0);
+    prove_return(&w, 0);
     reload(&to, &w);
     assert_state(&to, 0, CORE_HOLDING);
     assert_reason(&to, 0, CORE_REASON_LOST);

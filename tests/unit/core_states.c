@@ -183,8 +183,7 @@ static void alive_again_in_every_state_that_waits(void **state)
     assert_state(&w, 0, CORE_CLAIMING);
     claimed(&w, 0, 0);
     /* holding: it says that the source is there */
-    pass(&w, INTERVAL_NS);
-    answer(&w, 0);
+    prove_return(&w, 0);
     assert_state(&w, 0, CORE_HOLDING);
     assert_int_equal(w.addresses[0].source_seen_ns, w.now_ns);
     core_failback(&w.core, w.now_ns, 0); /* releasing: it must be seen after it was given back */

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * While we stand in: is the source back, and does anybody else hold what we hold?
+ *
+ * The source. Its own MAC is asked for its addresses all the time, by unicast. It is back when it answered
+ * PROOF_ANSWERS questions in a row, some time apart, and not much more was answered than was asked: a frame that was
+ * replayed answers one question at most, and who sends answers without pause gives himself away. What is only heard (an
+ * announcement) merely makes us ask at once. A host that probes for the address before use (RFC 5227 section 2.1.1, RFC
+ * 4862 section 5.4) cannot be asked, because it has no address yet: where the file says `failback automatic`, its word is
+ * taken, and the address claimed again if the source does not have it CORE_RETURN_NS later; after CORE_FALSE_RETURNS_MAX
+ * such in a row it is not taken any more.
+ *
+ * Other holders. Everybody is asked for one of the addresses now and then. Whoever answers, and is not the source, is
+ * sent a probe for the address that he has: nobody but another target does that. So two targets that hold the same
+ * addresses, because they did not hear each other when they claimed them, each hear the other answer and probe; then
+ * the one with the higher MAC gives way, as in verify.c. With a third host nobody gives way: people are told, and what
+ * we hold is announced against it once in CORE_DEFEND_NS at most (RFC 5227 section 2.4).
+ */
+#include "agent/core/internal.h"
+
+/* From one look to the next, for one NIC, and so much more for each NIC of the file. */
+#define LOOK_NS (250 * NSEC_PER_MSEC)
+#define LOOK_EACH_NS (100 * NSEC_PER_USEC)
+/* Addresses of a NIC that the source is asked for in one look. */
+#define LOOK_AT_ONCE 16
+/* Everybody is asked once in so long, and so much longer for each NIC of the file. */
+#define ASK_ALL_NS (1 * NSEC_PER_SEC)
+#define ASK_ALL_EACH_NS (20 * NSEC_PER_MSEC)
+/* An answer that comes later after its question is none. */
+#define ANSWER_WITHIN_NS (1 * NSEC_PER_SEC)
+/* Questions in a row that prove it, and how far apart. */
+#define PROOF_ANSWERS 3
+#define PROOF_SPACING_NS (30 * NSEC_PER_MSEC)
+/* Somebody sends answers that nobody asked for: so long none counts. */
+#define DISTRUST_NS (2 * NSEC_PER_SEC)
+/* However much is heard of the source, it is asked no more often. */
+#define ASK_AGAIN_NS (10 * NSEC_PER_MSEC)
+/* From one probe for what is held to the next, and how close the two signs of another holder must be. */
+#define CONTEST_NS (1 * NSEC_PER_SEC)
+#define CONTEST_WITHIN_NS (3 * NSEC_PER_SEC)
+/* Looks in which the source may be silent before it is gone again. */
+#define SILENT_LOOKS 4
+
+static nsec_t look_ns(const struct core *core)
+{
+    return nsec_max(LOOK_NS, core->n_nics * LOOK_EACH_NS);
+}
+
+static bool is_recent(nsec_t then_ns, nsec_t now_ns, nsec_t within_ns)
+{
+    return then_ns != NSEC_UNSET && now_ns - then_ns <= within_ns;
+}
+
+static bool is_source(const struct core_address *a, const struct mac_address *mac)
+{
+    return !mac_address_is_unset(&a->mac) && mac_address_equal(&a->mac, mac);
+}
+
+static bool gives_back_by_itself(const struct core *core, const struct core_nic *n)
+{
+    const struct core_source *s = &core->sources[n->source];
+
+    return s->failback_automatic && !s->paused;
+}
+
+bool core_yields_to_source(const struct core *core, uint32_t address)
+{
+    const struct core_address *a = &core->addresses[address];
+    const struct core_nic *n = &core->nics[a->nic];
+
+    return a->claim == CORE_CLAIM_HELD && !mac_address_is_unset(&a->mac) && gives_back_by_itself(core, n) &&
+           core->sources[n->source].hold_down_ns == 0 && n->false_returns < CORE_FALSE_RETURNS_MAX;
+}
+
+static void ask(struct core *core, uint32_t address, const struct mac_address *mac, bool intent)
+{
+    const struct core_address *a = &core->addresses[address];
+    struct core_action action = {
+        .type = CORE_ASK, .nic = a->nic, .address = address, .target = a->held_on, .intent = intent};
+
+    if (mac)
+        action.mac = *mac;
+    if (core->targets[a->held_on].fit)
+        emit(core, &action);
+}
+
+static void ask_source(struct core *core, nsec_t now_ns, uint32_t address)
+{
+    struct core_address *a = &core->addresses[address];
+
+    if (mac_address_is_unset(&a->mac))
+        return;
+    a->source_asked_ns = now_ns;
+    ask(core, address, &a->mac, false);
+}
+
+static void say_of(struct core *core, enum core_action_type type, uint32_t address, const struct mac_address *mac)
+{
+    const struct core_address *a = &core->addresses[address];
+
+    emit(core,
+         &(struct core_action){.type = type, .nic = a->nic, .address = address, .target = a->held_on, .mac = *mac});
+}
+
+static void defend(struct core *core, nsec_t now_ns, uint32_t address)
+{
+    struct core_address *a = &core->addresses[address];
+
+    /* RFC 5227 section 2.4 (b): announced once, and not again within DEFEND_INTERVAL. */
+    if (is_recent(a->defended_ns, now_ns, CORE_DEFEND_NS))
+        return;
+    a->defended_ns = now_ns;
+    emit_for_address(core, CORE_DEFEND, address, a->held_on);
+}
+
+/* The source is proved to be there: since when without a gap, and is it long enough? */
+static void judge_return(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    if (n->back_since_ns == NSEC_UNSET || n->state != CORE_HOLDING || !gives_back_by_itself(core, n) ||
+        now_ns - n->back_since_ns < core->sources[n->source].hold_down_ns)
+        return;
+    n->by_probe = false;
+    nic_blame(n, NO_ADDRESS, NULL, 0);
+    nic_release(core, now_ns, nic, CORE_REASON_RETURNED);
+}
+
+/* An answer to a question. */
+static void count_answer(struct core *core, nsec_t now_ns, uint32_t address)
+{
+    struct core_address *a = &core->addresses[address];
+    struct core_nic *n = &core->nics[a->nic];
+
+    a->source_asked_ns = NSEC_UNSET;
+    a->source_seen_ns = now_ns;
+    if (n->back_since_ns != NSEC_UNSET || now_ns < n->distrust_ns || (n->answers > 0 && n->question_address != address))
+        return;
+    n->question_address = address;
+    n->answers++;
+    n->question_ns = now_ns + PROOF_SPACING_NS;
+    if (n->answers == PROOF_ANSWERS) {
+        n->answers = n->extras = 0;
+        n->question_ns = NSEC_NEVER;
+        n->back_since_ns = now_ns;
+        say_of(core, CORE_RETURNED, address, &a->mac);
+        judge_return(core, now_ns, a->nic);
+    }
+    nic_set_timer(core, a->nic);
+}
+
+static void end_proof(struct core *core, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    n->answers = n->extras = 0;
+    n->question_ns = NSEC_NEVER;
+    nic_set_timer(core, nic);
+}
+
+/* An answer to no question, or to one that had its answer. A network that doubles frames brings as many of them. */
+static void count_extra(struct core *core, nsec_t now_ns, uint32_t address)
+{
+    struct core_nic *n = &core->nics[core->addresses[address].nic];
+
+    if (n->answers == 0 || n->question_address != address || ++n->extras <= n->answers)
+        return;
+    n->distrust_ns = now_ns + DISTRUST_NS;
+    end_proof(core, core->addresses[address].nic);
+}
+
+static void go_on_proving(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+    const struct core_address *a = &core->addresses[n->question_address];
+
+    if (n->question_ns > now_ns)
+        return;
+    if (a->source_asked_ns != NSEC_UNSET || a->claim != CORE_CLAIM_HELD) {
+        end_proof(core, nic); /* the question before was not answered */
+        return;
+    }
+    n->question_ns = now_ns + ANSWER_WITHIN_NS;
+    ask_source(core, now_ns, n->question_address);
+}
+
+/* Whether a proof about this address is under way, which asks in its own time. */
+static bool is_questioned(const struct core_nic *n, uint32_t address)
+{
+    return n->answers > 0 && n->question_address == address;
+}
+
+/* One address after the other has its turn; where there are many, not each look asks for all. */
+static void look_for_source(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    const struct core_nic *n = &core->nics[nic];
+    uint32_t first = n->n_addresses <= LOOK_AT_ONCE ? 0 : n->watch_turns * LOOK_AT_ONCE % n->n_addresses;
+    nsec_t newest_ns = NSEC_UNSET;
+
+    for (uint32_t i = 0; i < n->n_addresses; i++) {
+        uint32_t address = n->first_address + (first + i) % n->n_addresses;
+
+        newest_ns = nsec_max(newest_ns, core->addresses[address].source_seen_ns);
+        if (i < LOOK_AT_ONCE && core->addresses[address].claim == CORE_CLAIM_HELD && !is_questioned(n, address))
+            ask_source(core, now_ns, address);
+    }
+    if (!is_recent(newest_ns, now_ns, SILENT_LOOKS * look_ns(core)))
+        core->nics[nic].back_since_ns = NSEC_UNSET;
+}
+
+/* Does anybody else have it? One address stands for all, since targets with one file hold the same. */
+static void look_for_others(struct core *core, uint32_t nic)
+{
+    const struct core_nic *n = &core->nics[nic];
+    uint32_t each = (uint32_t)((ASK_ALL_NS + core->n_nics * ASK_ALL_EACH_NS) / look_ns(core));
+
+    if (n->watch_turns % each != 0)
+        return;
+    for (uint32_t i = 0; i < n->n_addresses; i++) {
+        uint32_t address = n->first_address + (n->watch_turns / each + i) % n->n_addresses;
+
+        if (core->addresses[address].claim == CORE_CLAIM_HELD) {
+            ask(core, address, NULL, false);
+            return;
+        }
+    }
+}
+
+void return_begin(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    n->watch_turns = 0;
+    n->watch_next_ns = now_ns + look_ns(core);
+    n->question_ns = NSEC_NEVER;
+    n->answers = n->extras = 0;
+    n->back_since_ns = n->other_ns = n->contest_ns = NSEC_UNSET;
+    nic_set_timer(core, nic);
+}
+
+void return_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    go_on_proving(core, now_ns, nic);
+    if (n->watch_next_ns > now_ns)
+        return;
+    n->watch_next_ns = n->n_held > 0 ? now_ns + look_ns(core) : NSEC_NEVER;
+    look_for_source(core, now_ns, nic);
+    look_for_others(core, nic);
+    n->watch_turns++;
+    judge_return(core, now_ns, nic);
+}
+
+/* Both signs of another target that holds the same: who gives way? */
+static void settle_contest(struct core *core, nsec_t now_ns, uint32_t address)
+{
+    const struct core_address *a = &core->addresses[address];
+    struct core_nic *n = &core->nics[a->nic];
+
+    if (n->state != CORE_HOLDING || !is_recent(n->other_ns, now_ns, CONTEST_WITHIN_NS) ||
+        !is_recent(n->contest_ns, now_ns, CONTEST_WITHIN_NS) || !mac_address_equal(&n->other_mac, &n->contest_mac))
+        return;
+    if (mac_address_compare(&n->other_mac, &core->targets[a->held_on].mac) < 0) {
+        nic_blame(n, address, &n->other_mac, 0);
+        nic_release(core, now_ns, a->nic, CORE_REASON_RIVAL);
+        return;
+    }
+    /* The other one gives way. Whoever believed it meanwhile has to be told. */
+    if (is_recent(n->settled_ns, now_ns, CORE_DEFEND_NS))
+        return;
+    n->settled_ns = now_ns;
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
+        if (core->addresses[i].claim == CORE_CLAIM_HELD)
+            emit_for_address(core, CORE_ANNOUNCE_AGAIN, i, core->addresses[i].held_on);
+}
+
+/* Somebody who is not the source answers for what we hold. */
+static void on_other(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
+{
+    struct core_nic *n = &core->nics[core->addresses[address].nic];
+
+    n->other_mac = *mac;
+    n->other_ns = now_ns;
+    say_of(core, CORE_CONFLICT, address, mac);
+    if (!is_recent(n->contested_ns, now_ns, CONTEST_NS)) {
+        n->contested_ns = now_ns;
+        ask(core, address, NULL, true);
+    }
+    settle_contest(core, now_ns, address);
+}
+
+void return_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
+{
+    const struct core_address *a = &core->addresses[address];
+
+    if (!is_source(a, mac))
+        on_other(core, now_ns, address, mac);
+    else if (is_recent(a->source_asked_ns, now_ns, ANSWER_WITHIN_NS))
+        count_answer(core, now_ns, address);
+    else
+        count_extra(core, now_ns, address);
+}
+
+void return_on_heard(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
+{
+    const struct core_address *a = &core->addresses[address];
+
+    if (!is_source(a, mac)) {
+        defend(core, now_ns, address);
+        on_other(core, now_ns, address, mac);
+        return;
+    }
+    if (!core_yields_to_source(core, address))
+        defend(core, now_ns, address);
+    if (!is_recent(a->source_asked_ns, now_ns, ASK_AGAIN_NS) && !is_questioned(&core->nics[a->nic], address))
+        ask_source(core, now_ns, address);
+}
+
+void return_on_probe(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
+{
+    const struct core_address *a = &core->addresses[address];
+    struct core_nic *n = &core->nics[a->nic];
+
+    if (is_source(a, mac)) {
+        say_of(core, CORE_RETURN_PROBED, address, mac);
+        if (n->state == CORE_HOLDING && core_yields_to_source(core, address)) {
+            n->by_probe = true;
+            nic_blame(n, address, mac, 0);
+            nic_release(core, now_ns, a->nic, CORE_REASON_RETURNED);
+        }
+        return;
+    }
+    n->contest_mac = *mac;
+    n->contest_ns = now_ns;
+    /* Whoever is just about to use it is told by our kernel. Whoever uses it already answers. */
+    if (!is_recent(n->other_ns, now_ns, CONTEST_WITHIN_NS) && !is_recent(n->asked_all_ns, now_ns, CONTEST_NS)) {
+        n->asked_all_ns = now_ns;
+        ask(core, address, NULL, false);
+    }
+    settle_contest(core, now_ns, address);
+}
