@@ -160,6 +160,23 @@ class Nics(Story):
         with Pinger(self.client, V4) as pings:
             self.assertTrue(pings.wait_for(self.target.nic("eth1").mac, count=20))
 
+    def test_back_on_the_first_nic(self) -> None:
+        """The first NIC is back for a while: so is the address, and hardly a ping is lost by it."""
+        self.second_nic()
+        agent = self.holding(ipmap(f"{V4}/24 dev eth0 or eth1"))
+        self.target.nic("eth0").unplug()
+        agent.wait_for(lambda r: agent.address(V4, r)["held_on"] == "eth1", what="held on eth1")
+        with Pinger(self.client, V4) as pings:
+            self.assertTrue(pings.wait_for(self.target.nic("eth1").mac, count=20))
+            self.target.nic("eth0").plug()
+            time.sleep(1)
+            plugged = time.monotonic()
+            agent.wait_for(lambda r: agent.address(V4, r)["held_on"] == "eth0", what="held on eth0", timeout_s=40)
+            time.sleep(1)
+        self.assertLess(len(pings.lost(since=plugged)), 5)
+        self.assertEqual(self.client.neighbour(V4), self.target_mac())
+        self.assertNotIn(f"{V4}/32", self.target.nic("eth1").addresses())
+
 
 class Many(Story):
     """One spare host for many sources."""
