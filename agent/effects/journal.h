@@ -16,17 +16,22 @@
 #define JOURNAL_VERSION 1
 /* The file's name in the state folder. */
 #define JOURNAL_NAME "journal"
+/* What is no journal of ours, or a broken one, is kept under this name. */
+#define JOURNAL_ASIDE "journal.refused"
 /* No file is read or written beyond this. */
 #define JOURNAL_BYTES_MAX (64u << 20)
-/* NICs, and addresses: those of an ipmap, and as many that an earlier one left behind. */
+/* NICs, takeovers, and addresses: those of an ipmap, and as many that an earlier one left behind. */
 #define JOURNAL_RECORDS_MAX (2 * LIMIT_ADDRESSES)
 /* As the kernel prints it, with the NUL. */
 #define JOURNAL_BOOT_ID 37
 
 enum journal_verdict {
     JOURNAL_VERDICT_NONE,
-    JOURNAL_VERDICT_AWAITING, /* waits for approve or deny */
+    JOURNAL_VERDICT_AWAITING,    /* waits for approve or deny, because the file says so; */
+    JOURNAL_VERDICT_UNWITNESSED, /* the same, because there is no witness; */
+    JOURNAL_VERDICT_DAMPED,      /* the same, because it was taken over too often */
     JOURNAL_VERDICT_DENIED,
+    JOURNAL_VERDICT_EXPIRED, /* nobody approved in time */
 };
 
 struct journal_nic {
@@ -36,7 +41,13 @@ struct journal_nic {
     bool disarmed; /* given back, not seen alive since */
     bool paused;   /* of its source */
     enum journal_verdict verdict;
-    int64_t approval_until_real_ns; /* CLOCK_REALTIME; INT64_MAX: no limit. Only for AWAITING */
+    int64_t approval_until_real_ns; /* CLOCK_REALTIME; INT64_MAX: no limit. 0 where nothing is awaited */
+};
+
+/* A takeover that began by itself: what damping counts. */
+struct journal_takeover {
+    char source[LIMIT_NAME + 1];
+    int64_t at_real_ns; /* CLOCK_REALTIME */
 };
 
 struct journal_address {
@@ -53,9 +64,18 @@ struct journal {
     uint64_t serial;               /* the caller counts it up with each write */
     struct journal_nic *nics;
     size_t n_nics;
+    struct journal_takeover *takeovers;
+    size_t n_takeovers;
     struct journal_address *addresses;
     size_t n_addresses;
 };
+
+/* Whether a person is asked. */
+static inline bool journal_verdict_awaits(enum journal_verdict verdict)
+{
+    return verdict == JOURNAL_VERDICT_AWAITING || verdict == JOURNAL_VERDICT_UNWITNESSED ||
+           verdict == JOURNAL_VERDICT_DAMPED;
+}
 
 void journal_free(struct journal *journal);
 
@@ -76,6 +96,15 @@ int journal_decode(const char *text, size_t length, struct journal *ret);
  * place; -ENOENT where there is none, -EFBIG, -EPERM: belongs to another user, or others may write it; -EACCES, ...
  */
 int journal_load(const char *state, struct journal *ret);
+
+/* Moves whatever stands in the journal's place to JOURNAL_ASIDE, for a person to look at. 0 or negative errno. */
+int journal_set_aside(const char *state);
+
+/*
+ * Takes folder `state` for this process, for as long as *ret is open; makes it (mode 0700) where only itself is missing.
+ * 0; -EBUSY: another process has it; or negative errno. The lock is one of the folder, so that it needs no file.
+ */
+int journal_lock(const char *state, int *ret);
 
 /* The kernel's id of this boot. 0 or negative errno. */
 int journal_boot_id(char ret[static JOURNAL_BOOT_ID]);

@@ -16,6 +16,7 @@ struct cursor {
 void journal_free(struct journal *journal)
 {
     free(journal->nics);
+    free(journal->takeovers);
     free(journal->addresses);
     *journal = (struct journal){0};
 }
@@ -123,13 +124,14 @@ static bool take_string(struct cursor *text, char *ret, size_t room)
 
 static bool read_verdict(struct cursor *line, struct journal_nic *nic)
 {
-    if (take(line, " denied")) {
-        nic->verdict = JOURNAL_VERDICT_DENIED;
+    /* From the last on: " awaiting" begins the others that wait. */
+    for (int verdict = JOURNAL_VERDICT_EXPIRED; verdict > JOURNAL_VERDICT_NONE; verdict--)
+        if (take(line, journal_verdict_text((enum journal_verdict)verdict))) {
+            nic->verdict = (enum journal_verdict)verdict;
+            break;
+        }
+    if (!journal_verdict_awaits(nic->verdict))
         return true;
-    }
-    if (!take(line, " awaiting"))
-        return true;
-    nic->verdict = JOURNAL_VERDICT_AWAITING;
     nic->approval_until_real_ns = INT64_MAX;
     return !take(line, " until ") || take_time(line, &nic->approval_until_real_ns);
 }
@@ -144,6 +146,13 @@ static bool read_nic(struct cursor line, struct journal_nic *nic)
     nic->disarmed = take(&line, " disarmed");
     nic->paused = take(&line, " paused");
     return read_verdict(&line, nic) && line.at == line.end && journal_nic_is_valid(nic);
+}
+
+static bool read_takeover(struct cursor line, struct journal_takeover *takeover)
+{
+    return take(&line, "takeover ") && take_string(&line, takeover->source, sizeof takeover->source) &&
+           take(&line, " ") && take_time(&line, &takeover->at_real_ns) && line.at == line.end &&
+           journal_takeover_is_valid(takeover);
 }
 
 static bool read_held(struct cursor *line, struct journal_address *address)
@@ -200,18 +209,29 @@ static int refuse_twins(const void *items, size_t n, size_t item_size, size_t ke
 /* Room for as many records as there are lines that begin like one. */
 static int allocate(struct cursor text, struct journal *journal)
 {
-    size_t nics = 0, addresses = 0;
+    size_t nics = 0, takeovers = 0, addresses = 0;
     struct cursor line;
 
     while (next_line(&text, &line)) {
         nics += begins(&line, "nic ");
+        takeovers += begins(&line, "takeover ");
         addresses += begins(&line, "address ");
     }
-    if (nics > JOURNAL_RECORDS_MAX || addresses > JOURNAL_RECORDS_MAX)
+    if (nics > JOURNAL_RECORDS_MAX || takeovers > JOURNAL_RECORDS_MAX || addresses > JOURNAL_RECORDS_MAX)
         return -EBADMSG;
     journal->nics = calloc(nics + 1, sizeof *journal->nics);
+    journal->takeovers = calloc(takeovers + 1, sizeof *journal->takeovers);
     journal->addresses = calloc(addresses + 1, sizeof *journal->addresses);
-    return journal->nics && journal->addresses ? 0 : -ENOMEM;
+    return journal->nics && journal->takeovers && journal->addresses ? 0 : -ENOMEM;
+}
+
+static bool read_record(struct cursor line, struct journal *journal)
+{
+    if (begins(&line, "nic "))
+        return read_nic(line, &journal->nics[journal->n_nics++]);
+    if (begins(&line, "takeover "))
+        return read_takeover(line, &journal->takeovers[journal->n_takeovers++]);
+    return begins(&line, "address ") && read_address(line, &journal->addresses[journal->n_addresses++]);
 }
 
 static int read_records(struct cursor text, struct journal *journal)
@@ -222,11 +242,7 @@ static int read_records(struct cursor text, struct journal *journal)
     if (r < 0)
         return r;
     while (next_line(&text, &line)) {
-        bool good = begins(&line, "nic ")
-                        ? read_nic(line, &journal->nics[journal->n_nics++])
-                        : begins(&line, "address ") && read_address(line, &journal->addresses[journal->n_addresses++]);
-
-        if (!good)
+        if (!read_record(line, journal))
             return -EBADMSG;
     }
     if (text.at != text.end)

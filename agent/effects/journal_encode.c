@@ -85,20 +85,23 @@ static int put_nic(struct text *text, const struct journal_nic *nic)
     put(text, nic->armed ? " armed" : "");
     put(text, nic->disarmed ? " disarmed" : "");
     put(text, nic->paused ? " paused" : "");
-    switch (nic->verdict) {
-    case JOURNAL_VERDICT_NONE:
-        break;
-    case JOURNAL_VERDICT_AWAITING:
-        put(text, " awaiting");
-        if (nic->approval_until_real_ns != INT64_MAX) {
-            put(text, " until ");
-            put_time(text, nic->approval_until_real_ns);
-        }
-        break;
-    case JOURNAL_VERDICT_DENIED:
-        put(text, " denied");
-        break;
+    put(text, journal_verdict_text(nic->verdict));
+    if (journal_verdict_awaits(nic->verdict) && nic->approval_until_real_ns != INT64_MAX) {
+        put(text, " until ");
+        put_time(text, nic->approval_until_real_ns);
     }
+    put(text, "\n");
+    return make_room(text);
+}
+
+static int put_takeover(struct text *text, const struct journal_takeover *takeover)
+{
+    if (!journal_takeover_is_valid(takeover))
+        return -EINVAL;
+    put(text, "takeover ");
+    put_string(text, takeover->source);
+    put(text, " ");
+    put_time(text, takeover->at_real_ns);
     put(text, "\n");
     return make_room(text);
 }
@@ -148,6 +151,8 @@ static int put_all(struct text *text, const struct journal *journal)
     r = make_room(text);
     for (size_t i = 0; r == 0 && i < journal->n_nics; i++)
         r = put_nic(text, &journal->nics[i]);
+    for (size_t i = 0; r == 0 && i < journal->n_takeovers; i++)
+        r = put_takeover(text, &journal->takeovers[i]);
     for (size_t i = 0; r == 0 && i < journal->n_addresses; i++)
         r = put_address(text, &journal->addresses[i]);
     return r;
@@ -159,9 +164,11 @@ int journal_encode(const struct journal *journal, char **ret, size_t *ret_length
     struct text text = {0};
     int r;
 
-    if (journal->n_nics > JOURNAL_RECORDS_MAX || journal->n_addresses > JOURNAL_RECORDS_MAX)
+    if (journal->n_nics > JOURNAL_RECORDS_MAX || journal->n_takeovers > JOURNAL_RECORDS_MAX ||
+        journal->n_addresses > JOURNAL_RECORDS_MAX)
         return -EFBIG;
-    text.room = 2 * LINE_MAX_BYTES + journal->n_nics * NIC_BYTES + journal->n_addresses * ADDRESS_BYTES;
+    text.room = 2 * LINE_MAX_BYTES + (journal->n_nics + journal->n_takeovers) * NIC_BYTES +
+                journal->n_addresses * ADDRESS_BYTES;
     text.bytes = malloc(text.room);
     if (!text.bytes)
         return -ENOMEM;

@@ -3,11 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/base/cleanup.h"
+
+#define LOCK_TRIES 3
+#define LOCK_PAUSE_US 2000
 
 #define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
 
@@ -53,6 +59,48 @@ static int check_file(const struct stat *status)
     if (status->st_uid != geteuid() || (status->st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return -EPERM;
     return status->st_size > (off_t)JOURNAL_BYTES_MAX ? -EFBIG : 0;
+}
+
+int journal_set_aside(const char *state)
+{
+    CLEANUP_CLOSE int folder = open(state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (folder < 0 || renameat(folder, JOURNAL_NAME, folder, JOURNAL_ASIDE) < 0)
+        return -errno;
+    return 0;
+}
+
+/* Who ends may hold it for a moment still. */
+static int take_lock(int fd)
+{
+    for (int try = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; try++) {
+        if (errno != EWOULDBLOCK)
+            return -errno;
+        if (try == LOCK_TRIES)
+            return -EBUSY;
+        usleep(LOCK_PAUSE_US);
+    }
+    return 0;
+}
+
+int journal_lock(const char *state, int *ret)
+{
+    CLEANUP_CLOSE int fd = -EBADF;
+    int r;
+
+    fd = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        if (mkdir(state, 0700) < 0)
+            return -errno;
+        fd = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (fd < 0)
+        return -errno;
+    r = take_lock(fd);
+    if (r < 0)
+        return r;
+    *ret = TAKE_FD(fd);
+    return 0;
 }
 
 int journal_load(const char *state, struct journal *ret)

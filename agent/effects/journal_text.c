@@ -62,9 +62,33 @@ static bool is_text(const char *text, size_t room)
     return length > 0 && length < room;
 }
 
+const char *journal_verdict_text(enum journal_verdict verdict)
+{
+    switch (verdict) {
+    case JOURNAL_VERDICT_NONE:
+        break;
+    case JOURNAL_VERDICT_AWAITING:
+        return " awaiting";
+    case JOURNAL_VERDICT_UNWITNESSED:
+        return " awaiting unwitnessed";
+    case JOURNAL_VERDICT_DAMPED:
+        return " awaiting damped";
+    case JOURNAL_VERDICT_DENIED:
+        return " denied";
+    case JOURNAL_VERDICT_EXPIRED:
+        return " expired";
+    }
+    return "";
+}
+
 bool journal_nic_is_valid(const struct journal_nic *nic)
 {
     return is_text(nic->source, sizeof nic->source) && is_text(nic->nic, sizeof nic->nic);
+}
+
+bool journal_takeover_is_valid(const struct journal_takeover *takeover)
+{
+    return is_text(takeover->source, sizeof takeover->source);
 }
 
 bool journal_address_is_valid(const struct journal_address *address)

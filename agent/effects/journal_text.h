@@ -27,6 +27,10 @@ const char *journal_time_format(int64_t real_ns, char text[static JOURNAL_TIME_T
 /* Exactly that. False otherwise, and *ret_real_ns is then untouched. */
 bool journal_time_parse(const char *text, int64_t *ret_real_ns);
 
+/* What a verdict is called, with the blank before it; "" for none. The longest that fits is the one that is meant. */
+const char *journal_verdict_text(enum journal_verdict verdict);
+
 /* Whether every value is one that a journal may hold: the encoder writes and the decoder takes no other. */
 bool journal_nic_is_valid(const struct journal_nic *nic);
+bool journal_takeover_is_valid(const struct journal_takeover *takeover);
 bool journal_address_is_valid(const struct journal_address *address);

@@ -25,8 +25,10 @@ static void check_values(const struct journal *journal)
         const struct journal_nic *nic = &journal->nics[i];
 
         check(journal_nic_is_valid(nic));
-        check(nic->verdict == JOURNAL_VERDICT_AWAITING || nic->approval_until_real_ns == 0);
+        check(journal_verdict_awaits(nic->verdict) || nic->approval_until_real_ns == 0);
     }
+    for (size_t i = 0; i < journal->n_takeovers; i++)
+        check(journal_takeover_is_valid(&journal->takeovers[i]));
     for (size_t i = 0; i < journal->n_addresses; i++) {
         const struct journal_address *address = &journal->addresses[i];
 
@@ -39,8 +41,9 @@ static void check_values(const struct journal *journal)
 static void check_equal(const struct journal *a, const struct journal *b)
 {
     check(strcmp(a->boot_id, b->boot_id) == 0 && a->serial == b->serial);
-    check(a->n_nics == b->n_nics && a->n_addresses == b->n_addresses);
+    check(a->n_takeovers == b->n_takeovers && a->n_nics == b->n_nics && a->n_addresses == b->n_addresses);
     check(memcmp(a->nics, b->nics, a->n_nics * sizeof *a->nics) == 0);
+    check(memcmp(a->takeovers, b->takeovers, a->n_takeovers * sizeof *a->takeovers) == 0);
     check(memcmp(a->addresses, b->addresses, a->n_addresses * sizeof *a->addresses) == 0);
 }
 

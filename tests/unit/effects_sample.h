@@ -31,7 +31,12 @@
     "nic \"web1\" \"eth1\" disarmed paused\n"                                                              \
     "nic \"db1\" \"eth0\" armed awaiting\n"                                                                \
     "nic \"db1\" \"eth1\" armed awaiting until 2024-02-29T23:59:59.000000001Z\n"                           \
+    "nic \"db1\" \"eth2\" armed awaiting damped until 2024-02-29T23:59:59.000000001Z\n"                    \
+    "nic \"db1\" \"eth3\" armed awaiting unwitnessed\n"                                                    \
     "nic \"fw\" \"lan\" denied\n"                                                                          \
+    "nic \"fw\" \"wan\" expired\n"                                                                         \
+    "takeover \"db1\" 2024-02-29T23:59:59.000000001Z\n"                                                    \
+    "takeover \"db1\" 1970-01-01T00:00:00.000000000Z\n"                                                    \
     "address 192.0.2.10 mac 52:54:00:12:34:56 held 24 dev \"eth1\" since 2024-02-29T23:59:59.000000001Z\n" \
     "address 192.0.2.11 mac 52:54:00:12:34:56\n"                                                           \
     "address 2001:db8::10 held 128 dev \"eth2\" since 1970-01-01T00:00:00.000000000Z\n"                    \
@@ -62,14 +67,28 @@ static inline const struct journal *sample_journal(void)
          .armed = true,
          .verdict = JOURNAL_VERDICT_AWAITING,
          .approval_until_real_ns = SAMPLE_TIME_NS},
+        {.source = "db1",
+         .nic = "eth2",
+         .armed = true,
+         .verdict = JOURNAL_VERDICT_DAMPED,
+         .approval_until_real_ns = SAMPLE_TIME_NS},
+        {.source = "db1",
+         .nic = "eth3",
+         .armed = true,
+         .verdict = JOURNAL_VERDICT_UNWITNESSED,
+         .approval_until_real_ns = INT64_MAX},
         {.source = "fw", .nic = "lan", .verdict = JOURNAL_VERDICT_DENIED},
+        {.source = "fw", .nic = "wan", .verdict = JOURNAL_VERDICT_EXPIRED},
     };
+    static struct journal_takeover takeovers[] = {{"db1", SAMPLE_TIME_NS}, {"db1", 0}};
     static struct journal_address addresses[4];
     static const struct journal journal = {
         .boot_id = SAMPLE_BOOT_ID,
         .serial = 42,
         .nics = nics,
         .n_nics = sizeof nics / sizeof *nics,
+        .takeovers = takeovers,
+        .n_takeovers = sizeof takeovers / sizeof *takeovers,
         .addresses = addresses,
         .n_addresses = sizeof addresses / sizeof *addresses,
     };
@@ -115,6 +134,11 @@ static inline void assert_journal_equal(const struct journal *a, const struct jo
     assert_int_equal(a->n_addresses, b->n_addresses);
     for (size_t i = 0; i < a->n_nics; i++)
         assert_nic_equal(&a->nics[i], &b->nics[i]);
+    assert_int_equal(a->n_takeovers, b->n_takeovers);
+    for (size_t i = 0; i < a->n_takeovers; i++) {
+        assert_string_equal(a->takeovers[i].source, b->takeovers[i].source);
+        assert_true(a->takeovers[i].at_real_ns == b->takeovers[i].at_real_ns);
+    }
     for (size_t i = 0; i < a->n_addresses; i++)
         assert_address_equal(&a->addresses[i], &b->addresses[i]);
 }

@@ -95,8 +95,8 @@ static void random_nic(uint64_t *seed, size_t number, struct journal_nic *nic)
     nic->armed = next_random(seed) % 2;
     nic->disarmed = next_random(seed) % 2;
     nic->paused = next_random(seed) % 2;
-    nic->verdict = next_random(seed) % 3;
-    if (nic->verdict == JOURNAL_VERDICT_AWAITING)
+    nic->verdict = next_random(seed) % (JOURNAL_VERDICT_EXPIRED + 1);
+    if (journal_verdict_awaits(nic->verdict))
         nic->approval_until_real_ns = random_time(seed);
 }
 
@@ -122,11 +122,17 @@ static void random_journal(uint64_t *seed, struct journal *ret)
     ret->serial = next_random(seed);
     random_name(seed, ret->boot_id, sizeof ret->boot_id, 0);
     ret->n_nics = next_random(seed) % 40;
+    ret->n_takeovers = next_random(seed) % 40;
     ret->n_addresses = next_random(seed) % 40;
     ret->nics = calloc(ret->n_nics + 1, sizeof *ret->nics);
+    ret->takeovers = calloc(ret->n_takeovers + 1, sizeof *ret->takeovers);
     ret->addresses = calloc(ret->n_addresses + 1, sizeof *ret->addresses);
     for (size_t i = 0; i < ret->n_nics; i++)
         random_nic(seed, i, &ret->nics[i]);
+    for (size_t i = 0; i < ret->n_takeovers; i++) {
+        random_name(seed, ret->takeovers[i].source, sizeof ret->takeovers[i].source, i % 3);
+        ret->takeovers[i].at_real_ns = random_time(seed);
+    }
     for (size_t i = 0; i < ret->n_addresses; i++)
         random_address(seed, i, &ret->addresses[i]);
 }
@@ -258,6 +264,15 @@ static const char *const refused[] = {
     HEADER "nic \"a\" \"b\" armedpaused\n",
     HEADER "nic \"a\" \"b\" denied awaiting\n",
     HEADER "nic \"a\" \"b\" denied until " SINCE "\n",
+    HEADER "nic \"a\" \"b\" expired until " SINCE "\n",
+    HEADER "nic \"a\" \"b\" damped\n",
+    HEADER "nic \"a\" \"b\" awaiting damped unwitnessed\n",
+    HEADER "takeover\n",
+    HEADER "takeover \"a\"\n",
+    HEADER "takeover \"\" " SINCE "\n",
+    HEADER "takeover \"a\" soon\n",
+    HEADER "takeover \"a\" " SINCE " \n",
+    HEADER "takeover \"a\" \"b\" " SINCE "\n",
     HEADER "nic \"a\" \"b\" awaiting until\n",
     HEADER "nic \"a\" \"b\" awaiting until soon\n",
     HEADER "nic \"\" \"b\"\n",
