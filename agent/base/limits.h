@@ -12,6 +12,8 @@
 #define LIMIT_INTERVAL_MIN_NS (100 * NSEC_PER_USEC)
 #define LIMIT_INTERVAL_MAX_NS (1 * NSEC_PER_HOUR)
 #define LIMIT_MISSES_MAX 1000
+/* Takeovers of a source that are remembered, and so the most that `max-takeovers` can allow. */
+#define LIMIT_TAKEOVERS_MAX 20
 
 /* Addresses in one ipmap; also bounds every index that stands in a 32-bit token. */
 #define LIMIT_ADDRESSES 200000

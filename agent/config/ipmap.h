@@ -88,8 +88,8 @@ struct ipmap_source {
     size_t n_witnesses;                           /* 0 and not witness_none: gateway, else a neighbour */
     nsec_t lease_ns;                              /* default 3 s, NSEC_NEVER: off */
     nsec_t hold_down_ns;                          /* default 0; for failback automatic */
-    uint32_t max_takeovers;                       /* 0: no limit; not in effect yet */
-    nsec_t max_takeovers_per_ns;
+    uint32_t max_takeovers;                       /* by itself, then a person is asked; default 0: no limit */
+    nsec_t max_takeovers_per_ns;                  /* within this */
     struct ipmap_nic *nics;
     size_t n_nics;
     struct ipmap_place place;

@@ -74,6 +74,15 @@ void address_forget_misses(struct core *core, uint32_t address)
     contribute(core, a, +1);
 }
 
+void address_arm(struct core *core, uint32_t address)
+{
+    struct core_address *a = &core->addresses[address];
+
+    contribute(core, a, -1);
+    a->armed = true;
+    contribute(core, a, +1);
+}
+
 void address_start_over(struct core *core, uint32_t address, bool armed)
 {
     struct core_address *a = &core->addresses[address];
@@ -91,6 +100,7 @@ void address_set_claim(struct core *core, uint32_t address, enum core_claim clai
 
     contribute(core, a, -1);
     a->claim = claim;
+    core->lasting_changed = true;
     contribute(core, a, +1);
 }
 

@@ -203,6 +203,7 @@ void core_on_adopted(struct core *core, nsec_t now_ns, uint32_t address, uint16_
 
     a->held_on = target;
     n->armed = true;
+    n->disarmed = false; /* whatever was left of a failback that was cut short */
     address_hold(core, now_ns, address);
     nic_enter(core, now_ns, a->nic, CORE_HOLDING, CORE_REASON_ADOPTED);
     emit_for_address(core, CORE_ANNOUNCE, address, target);

@@ -86,6 +86,7 @@ void core_pause(struct core *core, nsec_t now_ns, uint32_t source)
     struct core_source *s = &core->sources[source];
 
     s->paused = true;
+    core->lasting_changed = true;
     for (uint32_t i = s->first_nic; i < s->first_nic + s->n_nics; i++) {
         struct core_nic *n = &core->nics[i];
 
@@ -101,6 +102,7 @@ void core_resume(struct core *core, nsec_t now_ns, uint32_t source)
     struct core_source *s = &core->sources[source];
 
     s->paused = false;
+    core->lasting_changed = true;
     for (uint32_t i = s->first_nic; i < s->first_nic + s->n_nics; i++) {
         struct core_nic *n = &core->nics[i];
 

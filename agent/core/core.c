@@ -43,6 +43,12 @@ void emit_for_address(struct core *core, enum core_action_type type, uint32_t ad
                    .type = type, .nic = core->addresses[address].nic, .address = address, .target = target});
 }
 
+/* A person's answer is awaited, or was given, or not in time. */
+static bool outlasts(enum core_state state)
+{
+    return state == CORE_AWAITING || state == CORE_LOST;
+}
+
 /* Moves the NIC to `state`; entering the same state for the same reason is no event. */
 void nic_enter(struct core *core, nsec_t now_ns, uint32_t nic, enum core_state state, enum core_reason reason)
 {
@@ -55,6 +61,7 @@ void nic_enter(struct core *core, nsec_t now_ns, uint32_t nic, enum core_state s
         n->since_ns = now_ns;
     n->state = state;
     n->reason = reason;
+    core->lasting_changed = core->lasting_changed || outlasts(was) || outlasts(state);
     if (state != CORE_RELEASING && state != CORE_VERIFYING && state != CORE_CLAIMING)
         n->moving = n->homing = false;
     if (state != CORE_AWAITING)
@@ -181,6 +188,7 @@ void core_carry(struct core *to, uint32_t to_nic, const struct core *from, uint3
     n->watch_next_ns = n->n_held > 0 ? old->watch_next_ns : NSEC_NEVER;
     n->home_ns = n->n_held > 0 ? old->home_ns : NSEC_NEVER;
     to->sources[n->source].paused = from->sources[old->source].paused;
+    damping_carry(&to->sources[n->source], &from->sources[old->source]);
     nic_set_timer(to, to_nic);
 }
 

@@ -11,6 +11,7 @@
 
 #include "agent/base/address.h"
 #include "agent/base/heap.h"
+#include "agent/base/limits.h"
 #include "agent/base/time.h"
 
 #define CORE_NO_TARGET UINT16_MAX
@@ -27,6 +28,8 @@
 #define CORE_FALSE_RETURNS_MAX 3
 /* RFC 5227 section 2.4: DEFEND_INTERVAL. */
 #define CORE_DEFEND_NS (10 * NSEC_PER_SEC)
+/* NICs of a source that are taken over within this time of each other are one event for damping. */
+#define CORE_SAME_EVENT_NS (10 * NSEC_PER_SEC)
 
 /* State of a source NIC. */
 enum core_state {
@@ -59,6 +62,7 @@ enum core_reason {
     CORE_REASON_NOT_ASKED,       /* the broadcasts that must stay unanswered could not be sent */
     CORE_REASON_POLICY_MANUAL,
     CORE_REASON_POLICY_NOTIFY,
+    CORE_REASON_DAMPED, /* taken over by itself too often: somebody must look */
     CORE_REASON_DENIED,
     CORE_REASON_APPROVAL_EXPIRED,
     CORE_REASON_CLAIM_FAILED,   /* the kernel refused every address: its errno */
@@ -166,6 +170,7 @@ struct core_nic {
     bool by_operator;              /* this verify was asked for by a person */
     bool moving;                   /* its addresses go from one target NIC to another, and are verified there */
     bool homing;                   /* its addresses go back to the first choice of target NIC */
+    bool damped;                   /* the source was taken over too often when evidence began: a person is asked */
     bool approved;                 /* this verify answers a question: the loss was found before, a person approved */
     bool intended;                 /* the intent to claim was broadcast since evidence_ns */
     bool asked_apart;              /* rounds of some monitored address do not ask by ARP or ND: verify has to */
@@ -225,8 +230,12 @@ struct core_source {
     nsec_t verify_spacing_ns;   /* from one to the next, and what an answer to the last may take */
     nsec_t approval_timeout_ns; /* NSEC_NEVER */
     bool approval_default_approve;
+    uint32_t max_takeovers;     /* by itself within takeovers_within_ns; then a person is asked; 0: no limit */
+    nsec_t takeovers_within_ns; /* only where there is a limit */
     /* kept by the core */
-    bool paused; /* watched, but nothing is decided by itself */
+    bool paused;                              /* watched, but nothing is decided by itself */
+    nsec_t takeovers_ns[LIMIT_TAKEOVERS_MAX]; /* when takeovers that count began: the newest, in any order */
+    uint32_t n_takeovers;                     /* of these */
 };
 
 enum core_action_type {
@@ -269,6 +278,8 @@ struct core {
     struct heap timers; /* by NIC: asks, end of verify, end of approval */
     core_action_fn act;
     void *userdata;
+    /* Set by the core, cleared by the caller: something changed that outlives this process. See core_restore_nic. */
+    bool lasting_changed;
 };
 
 /*
@@ -285,6 +296,25 @@ void core_init(struct core *core, nsec_t now_ns);
  */
 void core_carry(struct core *to, uint32_t to_nic, const struct core *from, uint32_t from_nic, const uint32_t *pairs,
                 const uint16_t *targets);
+
+/*
+ * What an agent before us knew, after core_init and before the first event: sources are paused first, then addresses,
+ * NICs, takeovers; core_on_adopted after all of them, which overrules what a NIC was restored to.
+ */
+struct core_restored {
+    bool armed;               /* was seen alive since it was watched or given back; by an agent of this boot */
+    bool disarmed;            /* was given back, and not seen alive since */
+    enum core_state state;    /* CORE_AWAITING, CORE_LOST, or CORE_UNSEEN where nothing was decided */
+    enum core_reason reason;  /* of the first two */
+    nsec_t approval_until_ns; /* of the first; NSEC_NEVER */
+};
+
+void core_restore_nic(struct core *core, nsec_t now_ns, uint32_t nic, const struct core_restored *restored);
+/* `mac` may be unset; `armed`: with `trigger any` its loss counts. */
+void core_restore_address(struct core *core, uint32_t address, const struct mac_address *mac, bool armed);
+void core_restore_takeover(struct core *core, nsec_t now_ns, uint32_t source, nsec_t at_ns);
+/* After core_on_adopted: since when it is held in truth. */
+void core_restore_held(struct core *core, uint32_t address, nsec_t since_ns);
 
 /* Events. */
 /*

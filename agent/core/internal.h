@@ -24,6 +24,8 @@ void address_missed(struct core *core, uint32_t address, uint32_t misses);
 void address_forget_misses(struct core *core, uint32_t address);
 /* Nothing is known of it any more. `armed`: its loss counts before it was seen alive again. */
 void address_start_over(struct core *core, uint32_t address, bool armed);
+/* Its loss counts with `trigger any`. */
+void address_arm(struct core *core, uint32_t address);
 void address_set_claim(struct core *core, uint32_t address, enum core_claim claim);
 /* What is known of it under an old file: liveness, MAC, claim. Its row of misses begins anew. */
 void address_carry(struct core *core, uint32_t address, const struct core_address *old, const uint16_t *targets);
@@ -71,6 +73,14 @@ void return_on_time(struct core *core, nsec_t now_ns, uint32_t nic);
 void return_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
 void return_on_heard(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
 void return_on_probe(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
+
+/* damping.c */
+/* Whether a takeover that began now would be one too many. */
+bool damping_applies(const struct core *core, nsec_t now_ns, const struct core_nic *n);
+/* A new file stands for the old one. */
+void damping_carry(struct core_source *to, const struct core_source *from);
+/* One begins by itself. */
+void damping_count(struct core *core, nsec_t now_ns, const struct core_nic *n);
 
 /* claim.c */
 void address_claim(struct core *core, uint32_t address, uint16_t target);

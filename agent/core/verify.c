@@ -14,11 +14,18 @@
 /* Verify lasts at least this long before it ends for want of an answer. */
 #define VERIFY_MIN_NS (50 * NSEC_PER_MSEC)
 
-enum core_policy nic_policy(const struct core *core, const struct core_nic *n)
+static enum core_policy policy_of_file(const struct core *core, const struct core_nic *n)
 {
     const struct core_source *s = &core->sources[n->source];
 
     return core_source_is_lost(core, n->source) ? s->on_host : s->on_nic;
+}
+
+enum core_policy nic_policy(const struct core *core, const struct core_nic *n)
+{
+    enum core_policy policy = policy_of_file(core, n);
+
+    return policy == CORE_POLICY_AUTOMATIC && n->damped ? CORE_POLICY_MANUAL : policy;
 }
 
 static nsec_t spacing_ns(const struct core *core, const struct core_nic *n)
@@ -32,6 +39,7 @@ void verify_gather(struct core *core, nsec_t now_ns, uint32_t nic)
 
     n->suspected = true;
     n->evidence_ns = now_ns;
+    n->damped = damping_applies(core, now_ns, n);
     n->asks = 0;
     n->intended = false;
     n->witness_ask_ns = 0;
@@ -225,6 +233,12 @@ static void leave(struct core *core, nsec_t now_ns, uint32_t nic, enum core_stat
     nic_enter(core, now_ns, nic, state, reason);
 }
 
+static void take_over(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    damping_count(core, now_ns, &core->nics[nic]);
+    claim_begin(core, now_ns, nic, CORE_REASON_LOST);
+}
+
 /* The evidence is complete and allows a claim: what the file says is done. */
 static void conclude(struct core *core, nsec_t now_ns, uint32_t nic, const struct findings *f)
 {
@@ -244,10 +258,11 @@ static void conclude(struct core *core, nsec_t now_ns, uint32_t nic, const struc
         if (f->witness_missing)
             leave(core, now_ns, nic, CORE_AWAITING, CORE_REASON_WITNESS_MISSING);
         else
-            claim_begin(core, now_ns, nic, CORE_REASON_LOST);
+            take_over(core, now_ns, nic);
         break;
     case CORE_POLICY_MANUAL:
-        leave(core, now_ns, nic, CORE_AWAITING, CORE_REASON_POLICY_MANUAL);
+        leave(core, now_ns, nic, CORE_AWAITING,
+              policy_of_file(core, n) == CORE_POLICY_MANUAL ? CORE_REASON_POLICY_MANUAL : CORE_REASON_DAMPED);
         break;
     case CORE_POLICY_NOTIFY:
         leave(core, now_ns, nic, CORE_LOST, CORE_REASON_POLICY_NOTIFY);

@@ -208,8 +208,10 @@ static void learn_mac(struct core *core, struct core_address *a, const struct ma
 {
     if (mac_address_is_unset(mac) || mac_address_equal(mac, &a->deputy_mac))
         return;
-    if (!mac_address_equal(mac, &a->mac))
+    if (!mac_address_equal(mac, &a->mac)) {
         a->former_mac = a->mac;
+        core->lasting_changed = true;
+    }
     a->mac = core->nics[a->nic].mac = *mac;
 }
 
@@ -242,6 +244,7 @@ void core_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const st
         learn_mac(core, a, mac);
     a->heard_mac = mac ? *mac : a->mac;
     a->heard_ns = now_ns;
+    core->lasting_changed = core->lasting_changed || !n->armed || !a->armed;
     address_alive(core, address);
     if (mac && mac_address_equal(mac, &a->mac))
         address_give_back(core, now_ns, address);
@@ -336,6 +339,7 @@ static void nic_disarm(struct core *core, uint32_t nic)
         if (core->addresses[i].claim != CORE_CLAIM_HELD)
             address_start_over(core, i, false);
     n->armed = n->armed && n->n_held > 0;
+    core->lasting_changed = true;
 }
 
 /* What was found on another way does not count. */

@@ -129,6 +129,8 @@ static int plan_source(struct plan *plan, const struct ipmap_source *map)
         /* An answer to a broadcast is waited for as long as one to a round. */
         .verify_spacing_ns = nsec_min(map->verify_within_ns / map->verify_asks, map->interval_ns),
         .approval_timeout_ns = map->approval_timeout_ns,
+        .max_takeovers = map->max_takeovers,
+        .takeovers_within_ns = map->max_takeovers_per_ns,
         .approval_default_approve = map->approval_default == IPMAP_APPROVAL_APPROVE,
     };
     for (size_t i = 0; i < map->n_nics; i++) {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "agent/config/text.h"
 #include "agent/shell/internal.h"
 
 /* What the reasons mean. The address, MAC or errno that one is about follows. */
@@ -25,6 +26,7 @@ static const char *const reason_texts[CORE_REASONS] = {
     [CORE_REASON_NOT_ASKED] = "nobody could be asked whether the addresses are free",
     [CORE_REASON_POLICY_MANUAL] = "the file says `takeover manual`: standinctl approve or deny",
     [CORE_REASON_POLICY_NOTIFY] = "the file says `takeover notify`: standinctl failover takes over",
+    [CORE_REASON_DAMPED] = "taken over by itself too often: somebody must look; standinctl approve or deny",
     [CORE_REASON_DENIED] = "denied by an operator",
     [CORE_REASON_APPROVAL_EXPIRED] = "nobody approved in time",
     [CORE_REASON_CLAIM_FAILED] = "the kernel refused the addresses",
@@ -75,11 +77,24 @@ static bool is_about_an_address(enum core_reason reason)
            reason == CORE_REASON_CLAIM_FAILED || reason == CORE_REASON_RELEASE_FAILED;
 }
 
+/* "3 takeovers within 1h: ...", unless the file has no limit any more. */
+static void name_limit(const struct agent *agent, uint32_t nic, char *text, size_t size)
+{
+    const struct core_source *s = &agent->plan->core.sources[agent->plan->core.nics[nic].source];
+    char within[DURATION_TEXT];
+
+    if (s->max_takeovers > 0)
+        snprintf(text, size, "%u takeovers within %s: somebody must look; standinctl approve or deny", s->max_takeovers,
+                 duration_text(s->takeovers_within_ns, within));
+}
+
 void tell_reason(const struct agent *agent, uint32_t nic, char *text, size_t size)
 {
     const struct core_nic *n = &agent->plan->core.nics[nic];
 
     snprintf(text, size, "%s", reason_texts[n->reason]);
+    if (n->reason == CORE_REASON_DAMPED)
+        name_limit(agent, nic, text, size);
     if (is_about_an_address(n->reason))
         append_subject(agent, text, size, n->reason_address, set_mac(&n->reason_mac), n->reason_error);
 }

@@ -114,7 +114,6 @@ static void test_later_values(void **state)
                                 "on service notify; burst 10ms"));
     assert_string_equal(world.printed, "f:2:12: warning: for so long two hosts answer for each address, because there "
                                        "is no agent on the source\n"
-                                       "f:2:27: warning: 'max-takeovers' is not in effect yet\n"
                                        "f:3:1: warning: 'on service' is not in effect yet\n"
                                        "f:3:20: warning: 'burst' is not in effect yet\n");
     assert_int_equal(world.r, 0);

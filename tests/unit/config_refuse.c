@@ -10,6 +10,12 @@ static void test_values(void **state)
     expect(IN_SOURCE("misses 1001"), "f:2:8: '1001' is out of range; misses takes 1 to 1000\n");
     expect(IN_SOURCE("misses 99999999999999999999999"),
            "f:2:8: '99999999999999999999999' is out of range; misses takes 1 to 1000\n");
+    expect(IN_SOURCE("max-takeovers 21 per 1h"),
+           "f:2:15: '21' is out of range; max-takeovers takes N per DURATION, with N 1 to 20 and "
+           "DURATION 1s to 168h\n");
+    expect(IN_SOURCE("max-takeovers 0 per 1h"),
+           "f:2:15: '0' is out of range; max-takeovers takes N per DURATION, with N 1 to 20 and "
+           "DURATION 1s to 168h\n");
     expect(IN_SOURCE("misses -1"), "f:2:8: '-1' is no number; misses takes 1 to 1000\n");
     expect(IN_SOURCE("misses \"\""), "f:2:8: '' is no number; misses takes 1 to 1000\n");
     expect(IN_SOURCE("misses"), "f:2:1: 'misses' is not complete; misses takes 1 to 1000\n");
