@@ -118,6 +118,7 @@ static const struct field agent_fields[] = {
     BOOL(struct report_agent, paused),
     TEXT(struct report_agent, realtime),
     TEXT(struct report_agent, guard),
+    TEXT(struct report_agent, journal),
     TEXT(struct report_agent, memory_lock),
     UINT64(struct report_agent, turns),
     UINT64(struct report_agent, stalls),

@@ -85,6 +85,7 @@ struct report_agent {
     bool paused;                             /* every source is */
     const char *realtime;                    /* "SCHED_RR 50" or why it was refused */
     const char *guard;                       /* "pid 123, removes after 1000 ms", "off", or why there is none */
+    const char *journal;                     /* "kept in DIR", or why it is not */
     const char *memory_lock;                 /* "locked" or why it was refused */
     uint64_t turns;                          /* of the loop */
     uint64_t stalls;                         /* of those, woken so late that the rounds in between are void */

@@ -35,6 +35,7 @@ void table_print_agent(FILE *out, const json_t *agent, const struct table_style 
     const char *realtime = member_text_or(agent, "realtime", "not known");
     const char *memory = member_text_or(agent, "memory_lock", "not known");
     const char *guard = member_text_or(agent, "guard", "off");
+    const char *journal = member_text_or(agent, "journal", "kept");
     const char *file_error = member_text(agent, "file_error");
     json_int_t overruns = member_integer(agent, "netlink_overruns");
     char up[TEXT_DURATION];
@@ -49,11 +50,13 @@ void table_print_agent(FILE *out, const json_t *agent, const struct table_style 
         print_warning(out, style, "paused", "nothing is taken over until `standinctl resume`");
     if (file_error)
         print_warning(out, style, "the newest ipmap is not in effect", file_error);
-    /* The two are texts for people: only their good forms are known. */
+    /* These are texts for people: only their good forms are known. */
     if (strncmp(realtime, "SCHED_", strlen("SCHED_")) != 0)
         print_warning(out, style, "no real-time scheduling", realtime);
     if (strncmp(guard, "pid", strlen("pid")) != 0 && strcmp(guard, "off") != 0)
         print_warning(out, style, "no guard", guard);
+    if (strncmp(journal, "kept", strlen("kept")) != 0)
+        print_warning(out, style, "the journal", journal);
     if (strncmp(memory, "locked", strlen("locked")) != 0)
         print_warning(out, style, "memory is not locked", memory);
     if (overruns > 0)

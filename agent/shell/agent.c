@@ -18,6 +18,7 @@ int agent_new(struct agent **ret, const struct agent_ports *ports, void *userdat
     agent->random = seed;
     agent->hash_seed = agent_random(agent);
     agent->next_deadline_ns = NSEC_NEVER;
+    agent->journaling.due_ns = NSEC_NEVER;
     *ret = agent;
     return 0;
 }
@@ -33,6 +34,7 @@ void agent_free(struct agent *agent)
         agent->owed = next;
     }
     plan_free(agent->plan);
+    journal_free(&agent->journaling.recalled);
     free(agent);
 }
 
@@ -74,6 +76,7 @@ nsec_t agent_deadline(const struct agent *agent)
     due_ns = nsec_min(due_ns, heap_first(&plan->leases, NULL));
     due_ns = nsec_min(due_ns, core_deadline(&plan->core));
     due_ns = nsec_min(due_ns, announcer_deadline(plan->announcer));
+    due_ns = nsec_min(due_ns, journaling_deadline(agent));
     return nsec_min(due_ns, agent->witness_idle_ns);
 }
 
@@ -197,6 +200,7 @@ void agent_flush(struct agent *agent, nsec_t now_ns)
         announcer_run(agent->plan->announcer, now_ns);
         proof_run(agent, now_ns);
         agent->ports->flush(agent->userdata);
+        journaling_run(agent, now_ns);
     }
     if (agent->changed || commands_deadline(agent) <= now_ns)
         commands_settle(agent, now_ns);
@@ -210,6 +214,8 @@ void agent_on_clock_step(struct agent *agent, nsec_t now_ns)
     agent_say(agent, LOG_INFO, "the wall clock was set: rounds under way do not count");
     for (uint32_t i = 0; agent->plan && i < agent->plan->core.n_sources; i++)
         void_source(agent, i);
+    if (agent->plan)
+        agent->plan->core.lasting_changed = true; /* the journal's times are by that clock */
 }
 
 void agent_on_links_changed(struct agent *agent, nsec_t now_ns)
@@ -334,6 +340,7 @@ void agent_release_all(struct agent *agent, nsec_t now_ns)
     struct plan *plan = agent->plan;
 
     agent->now_ns = now_ns;
+    agent->journaling.on = false; /* this is no failback, and nobody pauses: the successor goes on as we did */
     for (uint32_t i = 0; plan && i < plan->core.n_sources; i++)
         core_pause(&plan->core, now_ns, i);
     for (uint32_t i = 0; plan && i < plan->core.n_nics; i++)

@@ -10,6 +10,7 @@
 
 #include "agent/config/ipmap.h"
 #include "agent/control/report.h"
+#include "agent/effects/journal.h"
 #include "agent/shell/ports.h"
 
 struct agent;
@@ -23,6 +24,16 @@ void agent_free(struct agent *agent);
  * longer in the file is released. `held`: what the kernel holds with our mark, for the first load; else NULL.
  */
 int agent_load(struct agent *agent, nsec_t now_ns, struct ipmap *ipmap, const struct claims_held *held, size_t n_held);
+
+/*
+ * Before the first agent_load: what the agent before left (empty where that is nothing), of which *journal is emptied,
+ * and the id of this boot ("": not known). Without this call no journal is written.
+ */
+void agent_recall(struct agent *agent, const char *boot_id, struct journal *journal);
+/* The journal is written anew at that time: what was handed over did not get there. */
+void agent_journal_again(struct agent *agent, nsec_t at_ns);
+/* At the end: what the journal does not say yet is written now. */
+void agent_journal_last(struct agent *agent, nsec_t now_ns);
 
 nsec_t agent_deadline(const struct agent *agent);
 /* Serves every timer that is due. */

@@ -114,6 +114,7 @@ static void on_request(void *userdata, struct control_client *client, const stru
                    json_is_true(json_object_get(request, "force")) ? " --force" : "", peer->uid, peer->pid);
     header->uptime_ns = now_ns - d->started_ns;
     header->guard = guarding_text(d->guarding);
+    header->journal = keeper_text(d->keeper);
     if (strcmp(command, "reload") == 0 || strcmp(command, "check") == 0)
         load_on_command(d, client, command[0] == 'r');
     else if (strcmp(command, "version") == 0)
@@ -295,6 +296,14 @@ static void set_up_header(struct daemon *d)
     agent_set_ipv6_router(world_agent(d->world), forwards_ipv6());
 }
 
+static int open_keeper(struct daemon *d)
+{
+    int r = keeper_open(&d->keeper, d->event, d->options.state, world_agent(d->world));
+
+    world_set_keeper(d->world, d->keeper);
+    return r < 0 ? fail(r, "the journal") : 0;
+}
+
 static int daemon_open(struct daemon *d)
 {
     const char *what;
@@ -313,7 +322,7 @@ static int daemon_open(struct daemon *d)
     set_up_header(d);
     if ((r = process_drop_capabilities()) < 0)
         return fail(r, "cannot drop capabilities");
-    if ((r = load_first(d)) < 0)
+    if ((r = open_keeper(d)) < 0 || (r = load_first(d)) < 0)
         return r;
     if (sd_watchdog_enabled(0, &watchdog_us) > 0)
         d->watchdog_ns = (nsec_t)watchdog_us * NSEC_PER_USEC / 3;
@@ -327,6 +336,10 @@ static int daemon_open(struct daemon *d)
 
 static void daemon_close(struct daemon *d)
 {
+    /* First of all, because it may wait for the disk: should that hang, the guard takes us for hung, as it must. */
+    if (d->keeper)
+        agent_journal_last(world_agent(d->world), world_now());
+    keeper_close(d->keeper);
     /* What is still held is left to a successor; where none comes, the guard removes it. */
     guarding_close(d->guarding, !d->world || agent_is_idle(world_agent(d->world)));
     ipmap_free(d->first);

@@ -4,6 +4,7 @@
 
 #include "agent/control/server.h"
 #include "agent/shell/guarding.h"
+#include "agent/shell/keeper.h"
 #include "agent/shell/loader.h"
 #include "agent/shell/options.h"
 #include "agent/shell/world.h"
@@ -16,6 +17,7 @@ struct daemon {
     struct world *world;
     struct control_server *control;
     struct guarding *guarding;
+    struct keeper *keeper;          /* of the journal */
     struct ipmap *first;            /* the file as it was read at the start, until it is in effect */
     struct loader *loader;          /* the file is being read; NULL */
     sd_event_source *loader_source; /* of its end */

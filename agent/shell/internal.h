@@ -117,6 +117,16 @@ struct owed {
     bool waiting_for_source; /* failback: released; is the source seen to own its addresses? */
 };
 
+/* What outlives this process: journaling.c. */
+struct journaling {
+    bool on;                       /* whether a journal is kept at all */
+    char boot_id[JOURNAL_BOOT_ID]; /* of this boot; "": not known */
+    uint64_t serial;               /* of the newest one */
+    struct journal recalled;       /* what the agent before left, until the first file is in effect */
+    nsec_t due_ns;                 /* when the next one is written; NSEC_NEVER */
+    nsec_t written_ns;             /* when the newest one was; 0 */
+};
+
 /* Lateness of turns, in buckets of twice the one before, from 1 us up. */
 #define LATENESS_BUCKETS 32
 
@@ -138,7 +148,8 @@ struct agent {
     bool links_changed; /* targets have to be looked at again */
     bool changed;       /* since the last flush something happened that owed answers may wait for */
     bool watch_changed; /* which addresses wait for traffic as their proof */
-    bool ipv6_router;   /* this host forwards IPv6: advertisements say so */
+    struct journaling journaling;
+    bool ipv6_router; /* this host forwards IPv6: advertisements say so */
 };
 
 /* agent.c */
@@ -198,6 +209,14 @@ void proof_run(struct agent *agent, nsec_t now_ns);
 void proof_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply);
 void proof_on_heard(struct agent *agent, nsec_t now_ns, uint32_t address, const struct arp_heard *heard);
 void proof_found(struct agent *agent, nsec_t now_ns, uint32_t address, enum proof proof, const struct ip_address *by);
+
+/* journaling.c */
+/* After the first file was read, before and after what the kernel holds is adopted. */
+void journaling_restore(struct agent *agent);
+void journaling_after_adoption(struct agent *agent);
+/* Writes a journal where one is due. */
+void journaling_run(struct agent *agent, nsec_t now_ns);
+nsec_t journaling_deadline(const struct agent *agent);
 
 /* links.c: what the host's NICs look like to the targets */
 void links_refresh(struct agent *agent, nsec_t now_ns);

@@ -41,6 +41,10 @@ struct agent_ports {
                          void *cookie);
     size_t (*neighbours)(void *userdata, int ifindex, uint8_t family, struct link_neighbour *ret, size_t max);
     size_t (*gateways)(void *userdata, int ifindex, uint8_t family, struct ip_address *ret, size_t max);
+    /* Keeps the text (from malloc, now its own) as the journal. Never waits. */
+    void (*journal)(void *userdata, char *text, size_t length);
+    /* How far CLOCK_REALTIME is ahead of our time: what the journal's times are by. */
+    nsec_t (*wall_ahead)(void *userdata);
     /* Says something to people. `priority` as in syslog(3). */
     void (*say)(void *userdata, int priority, const char *text);
 };

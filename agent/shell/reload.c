@@ -176,8 +176,13 @@ int agent_load(struct agent *agent, nsec_t now_ns, struct ipmap *ipmap, const st
     agent->witness_idle_ns = now_ns;
     plan_free(from);
     links_refresh(agent, now_ns);
+    if (!from)
+        journaling_restore(agent);
     for (size_t i = 0; i < n_held; i++)
         adopt(agent, &held[i]);
+    if (!from)
+        journaling_after_adoption(agent);
     let_in_refresh_all(agent);
+    to->core.lasting_changed = true;
     return 0;
 }

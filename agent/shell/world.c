@@ -296,6 +296,11 @@ void world_set_guarding(struct world *world, struct guarding *guarding)
     world->guarding = guarding;
 }
 
+void world_set_keeper(struct world *world, struct keeper *keeper)
+{
+    world->keeper = keeper;
+}
+
 struct held_list {
     struct claims_held *list;
     size_t n;

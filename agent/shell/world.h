@@ -23,6 +23,10 @@ nsec_t world_now(void);
 struct guarding;
 void world_set_guarding(struct world *world, struct guarding *guarding);
 
+/* From now on journals are handed to it. */
+struct keeper;
+void world_set_keeper(struct world *world, struct keeper *keeper);
+
 /* Loads the ipmap into the agent and opens a port on each target NIC. `first`: adopt what the kernel holds for us. */
 int world_load(struct world *world, struct ipmap *ipmap, bool first);
 

@@ -26,6 +26,7 @@ struct world {
     struct quiet *quiet;       /* lets sources in that probe for what is held */
     bool told_not_quiet;       /* that it cannot */
     struct guarding *guarding; /* the daemon's; NULL: none */
+    struct keeper *keeper;     /* the same */
     struct probe_clock clock;  /* of the event at hand */
     uint64_t dropped;          /* replies lost in sockets, as last counted */
     nsec_t claims_due_ns;      /* requests to the kernel wait for another turn; NSEC_NEVER: none do */

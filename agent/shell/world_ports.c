@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/shell/guarding.h"
+#include "agent/shell/keeper.h"
 #include "agent/shell/log.h"
 #include "agent/shell/world_internal.h"
 
@@ -168,6 +169,20 @@ static size_t port_gateways(void *userdata, int ifindex, uint8_t family, struct 
     return links_gateways(world->links, ifindex, family, ret, max);
 }
 
+static void port_journal(void *userdata, char *text, size_t length)
+{
+    struct world *world = userdata;
+
+    keeper_submit(world->keeper, text, length);
+}
+
+static nsec_t port_wall_ahead(void *userdata)
+{
+    const struct world *world = userdata;
+
+    return -world->clock.to_monotonic_ns;
+}
+
 static void port_say(void *userdata, int priority, const char *text)
 {
     (void)userdata;
@@ -187,5 +202,7 @@ const struct agent_ports world_ports = {
     .each_address = port_each_address,
     .neighbours = port_neighbours,
     .gateways = port_gateways,
+    .journal = port_journal,
+    .wall_ahead = port_wall_ahead,
     .say = port_say,
 };

@@ -55,7 +55,7 @@ static void turn(void *object, void *detail)
     struct sim_agent *agent = object;
 
     (void)detail;
-    if (agent->paused || !agent->host->alive || agent->turn_ns != now_of(agent))
+    if (!agent->agent || agent->paused || !agent->host->alive || agent->turn_ns != now_of(agent))
         return;
     sim_judge_pace(agent);
     agent->turn_ns = NSEC_NEVER;
@@ -70,7 +70,7 @@ static void serve(void *object, void *detail)
 
     (void)detail;
     agent->wake_planned = false;
-    if (agent->paused || !agent->host->alive)
+    if (!agent->agent || agent->paused || !agent->host->alive)
         return;
     take_time(agent);
     sim_queue_serve(&agent->replies, agent);
@@ -86,7 +86,7 @@ void sim_agent_wake(struct sim_agent *agent)
     sim_clock_at(&agent->host->world->clock, now_of(agent), serve, agent, NULL);
 }
 
-static void load(struct sim_agent *agent, const char *text)
+void sim_agent_load(struct sim_agent *agent, const char *text, const struct claims_held *held, size_t n_held)
 {
     struct ipmap_messages messages;
     struct ipmap *ipmap;
@@ -101,7 +101,7 @@ static void load(struct sim_agent *agent, const char *text)
     for (size_t i = 0; i < ipmap->n_sources; i++)
         if (ipmap->sources[i].interval_ns > agent->interval_ns)
             agent->interval_ns = ipmap->sources[i].interval_ns;
-    if (agent_load(agent->agent, now_of(agent), ipmap, NULL, 0) < 0)
+    if (agent_load(agent->agent, now_of(agent), ipmap, held, n_held) < 0)
         abort();
     settle(agent);
 }
@@ -114,13 +114,10 @@ struct sim_agent *sim_agent_start(struct sim_host *host, const char *ipmap)
     agent->claim_delay_ns = KERNEL_NS;
     agent->queue_max = QUEUE_MAX;
     agent->due_ns = agent->turn_ns = NSEC_NEVER;
-    agent->seen_wall_ns = host->wall_offset_ns;
     sim_queue_init(&agent->replies);
     sim_queue_init(&agent->others);
     host->agent = agent;
-    if (agent_new(&agent->agent, &sim_ports, agent, sim_random_next(&host->world->random)) < 0)
-        abort();
-    load(agent, ipmap);
+    sim_agent_begin(agent, ipmap);
     return agent;
 }
 
@@ -135,12 +132,13 @@ void sim_agent_free(struct sim_agent *agent)
         free(agent->lines[i].text);
     free(agent->lines);
     free(agent->deeds);
+    free(agent->journal);
     free(agent);
 }
 
 void sim_agent_reload(struct sim_agent *agent, const char *ipmap)
 {
-    load(agent, ipmap);
+    sim_agent_load(agent, ipmap, NULL, 0);
 }
 
 void sim_agent_pause(struct sim_agent *agent)
@@ -186,6 +184,8 @@ void sim_agent_force(struct sim_agent *agent, const char *source)
 
 static void put_reply(struct sim_agent *agent, const struct probe_reply *reply)
 {
+    if (!agent->agent)
+        return;
     if (agent->replies.n >= agent->queue_max) {
         agent->lost_replies = true;
         return;
@@ -198,6 +198,8 @@ static void put_reply(struct sim_agent *agent, const struct probe_reply *reply)
 
 static void put_other(struct sim_agent *agent, const struct sim_arrival *arrival)
 {
+    if (!agent->agent)
+        return;
     sim_queue_put(&agent->others, arrival);
     sim_agent_wake(agent);
 }

@@ -45,14 +45,20 @@ struct sim_queue {
 
 struct sim_agent {
     struct sim_host *host;
-    struct agent *agent;
+    struct agent *agent; /* NULL: it was killed */
     /* how its host treats it */
     nsec_t claim_delay_ns; /* what the kernel takes for a claim or release */
     nsec_t lateness_ns;    /* turns come up to so much late */
     int refuse_probes;     /* errno (> 0) for every request, told on flush; 0 */
     size_t queue_max;      /* replies that its sockets keep; more are lost */
     bool paused;
+    /* what outlives it */
+    char *journal; /* the newest; NULL: none. A test may take it away, or put another there */
+    size_t journal_length;
+    unsigned n_journals; /* written so far */
+    unsigned boot;       /* of its host */
     /* the model's own */
+    unsigned incarnation;     /* of the process: what was asked by an earlier one is not answered */
     struct sim_queue replies; /* of probes: what a drain reads */
     struct sim_queue others;  /* from netlink and packet capture */
     bool lost_replies;        /* a socket overflowed since the last drain */
@@ -82,6 +88,17 @@ struct sim_agent *sim_agent_start(struct sim_host *host, const char *ipmap);
 void sim_agent_free(struct sim_agent *agent);
 /* A new file takes effect. */
 void sim_agent_reload(struct sim_agent *agent, const char *ipmap);
+
+/* librestart.c: kill -9; what it claimed stays. */
+void sim_agent_kill(struct sim_agent *agent);
+/* Its whole host is started anew: what was claimed is gone, the agent is not started yet. */
+void sim_agent_reboot(struct sim_agent *agent);
+/* Starts the agent, which finds what its host has and its journal says. */
+void sim_agent_begin(struct sim_agent *agent, const char *ipmap);
+/* From the ports: takes the text. */
+void sim_agent_keep_journal(struct sim_agent *agent, char *text, size_t length);
+/* A file takes effect; `held`: only with the first. */
+void sim_agent_load(struct sim_agent *agent, const char *ipmap, const struct claims_held *held, size_t n_held);
 
 /* SIGSTOP and SIGCONT. Whether its sockets or its timer come first then is chance. */
 void sim_agent_pause(struct sim_agent *agent);

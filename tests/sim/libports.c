@@ -7,6 +7,9 @@
 #include "tests/sim/libagent.h"
 #include "tests/sim/libworld.h"
 
+/* Wall clocks of the model are about this year's; only what is written down shows it. */
+#define WALL_AHEAD_NS (INT64_C(1700000000) * NSEC_PER_SEC)
+
 /* The NIC that the agent means; that it means none at all must not happen. */
 static struct sim_nic *named_nic(struct sim_agent *agent, int ifindex)
 {
@@ -144,14 +147,22 @@ static int apply(struct sim_agent *agent, struct sim_nic *nic, const struct clai
     return 0;
 }
 
+/* What waits for the kernel, and who asked for it. */
+struct order {
+    struct claims_request request;
+    unsigned incarnation;
+};
+
 static void claim_done(void *object, void *detail)
 {
     struct sim_agent *agent = object;
-    const struct claims_request *request = detail;
+    const struct order *order = detail;
+    const struct claims_request *request = &order->request;
     struct sim_nic *nic = sim_host_nic(agent->host, request->ifindex);
     struct sim_arrival result = {.kind = SIM_ARRIVED_RESULT, .request = *request, .error = -ENODEV};
 
-    if (!agent->host->alive)
+    /* What was not done when it was killed was not asked for yet. */
+    if (!agent->host->alive || order->incarnation != agent->incarnation)
         return;
     if (nic)
         result.error = apply(agent, nic, request);
@@ -180,12 +191,12 @@ static int port_claim(void *userdata, const struct claims_request *request)
     struct sim_agent *agent = userdata;
     struct sim_clock *clock = &agent->host->world->clock;
     const struct sim_nic *nic = named_nic(agent, request->ifindex);
-    struct claims_request *copy = sim_alloc(sizeof *copy);
+    struct order *order = sim_alloc(sizeof *order);
 
-    *copy = *request;
+    *order = (struct order){*request, agent->incarnation};
     if (nic)
         judge_request(agent, nic, request);
-    sim_clock_at(clock, clock->now_ns + agent->claim_delay_ns, claim_done, agent, copy);
+    sim_clock_at(clock, clock->now_ns + agent->claim_delay_ns, claim_done, agent, order);
     return 0;
 }
 
@@ -263,6 +274,18 @@ static void port_let_in(void *userdata, const struct ip_address *ip, const struc
     sim_host_let_in(agent->host, ip, mac, let_in);
 }
 
+static void port_journal(void *userdata, char *text, size_t length)
+{
+    sim_agent_keep_journal(userdata, text, length);
+}
+
+static nsec_t port_wall_ahead(void *userdata)
+{
+    const struct sim_agent *agent = userdata;
+
+    return WALL_AHEAD_NS + agent->host->wall_offset_ns;
+}
+
 static void port_say(void *userdata, int priority, const char *text)
 {
     sim_agent_hear(userdata, priority, text);
@@ -281,5 +304,7 @@ const struct agent_ports sim_ports = {
     .neighbours = port_neighbours,
     .gateways = port_gateways,
     .let_in = port_let_in,
+    .journal = port_journal,
+    .wall_ahead = port_wall_ahead,
     .say = port_say,
 };

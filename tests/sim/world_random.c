@@ -53,7 +53,7 @@ static void random_fault(struct scene *s, struct sim_nic *second, const char *ma
     struct sim_random *r = &s->world->random;
     struct sim_nic *nic = sim_random_hit(r, 500000) ? s->target_nic : second;
 
-    switch (sim_random_below(r, 8)) {
+    switch (sim_random_below(r, 9)) {
     case 0:
     case 1:
         sim_host_set_alive(s->source, sim_random_hit(r, 600000));
@@ -75,6 +75,13 @@ static void random_fault(struct scene *s, struct sim_nic *second, const char *ma
         break;
     case 6:
         random_kernel(s, nic);
+        break;
+    case 7:
+        if (sim_random_hit(r, 700000))
+            sim_agent_kill(s->agent);
+        else
+            sim_agent_reboot(s->agent);
+        sim_agent_begin(s->agent, map);
         break;
     default:
         if (!s->agent->paused)

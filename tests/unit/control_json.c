@@ -15,7 +15,7 @@ static const char golden[] =
     "\"file_error\": \"/etc/standin/ipmap.conf:12:5: unknown statement `intervall`, "
     "perhaps `interval`\", \"uptime_ns\": 273600000000000, \"pid\": 812, \"paused\": false, "
     "\"realtime\": \"refused: Operation not permitted\", \"guard\": \"pid 813, removes after 1000 ms\", "
-    "\"memory_lock\": \"locked\", "
+    "\"journal\": \"kept in /var/lib/standin\", \"memory_lock\": \"locked\", "
     "\"turns\": 1234567, \"stalls\": 1, \"lateness_p99_ns\": 95000, \"lateness_max_ns\": 2100000, "
     "\"netlink_overruns\": 0}, \"targets\": [{\"name\": \"eth0\", \"present\": true, \"up\": true, "
     "\"carrier\": true, \"own_address\": \"192.0.2.9\", "

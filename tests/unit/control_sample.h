@@ -232,6 +232,7 @@ static const struct report sample_report = {
             .pid = 812,
             .realtime = "refused: Operation not permitted",
             .guard = "pid 813, removes after 1000 ms",
+            .journal = "kept in /var/lib/standin",
             .memory_lock = "locked",
             .turns = 1234567,
             .stalls = 1,

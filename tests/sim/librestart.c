@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An agent that dies and is started again: what it finds in the kernel, and in its journal. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/libagent.h"
+#include "tests/sim/libworld.h"
+
+void sim_agent_keep_journal(struct sim_agent *agent, char *text, size_t length)
+{
+    free(agent->journal);
+    agent->journal = text;
+    agent->journal_length = length;
+    agent->n_journals++;
+}
+
+void sim_agent_kill(struct sim_agent *agent)
+{
+    agent_free(agent->agent);
+    agent->agent = NULL;
+    agent->incarnation++;
+    agent->paused = false;
+    agent->lost_replies = false;
+    agent->n_refused = 0;
+    agent->due_ns = agent->turn_ns = NSEC_NEVER;
+    sim_queue_free(&agent->replies);
+    sim_queue_free(&agent->others);
+    for (size_t i = 0; i < agent->host->n_nics; i++)
+        agent->host->nics[i]->n_watched = 0;
+}
+
+void sim_agent_reboot(struct sim_agent *agent)
+{
+    struct ip_address ip;
+
+    sim_agent_kill(agent);
+    agent->boot++;
+    for (size_t i = 0; i < agent->host->n_nics; i++) {
+        struct sim_nic *nic = agent->host->nics[i];
+
+        for (size_t k = nic->n_addresses; k-- > 0;) {
+            ip = nic->addresses[k].ip;
+            if (nic->addresses[k].claimed)
+                sim_host_release(nic, &ip, nic->addresses[k].prefix);
+        }
+    }
+}
+
+/* Everything of ours that the kernel has. */
+static struct claims_held *list_held(const struct sim_host *host, size_t *ret)
+{
+    struct claims_held *held = NULL;
+    size_t n = 0;
+
+    for (size_t i = 0; i < host->n_nics; i++)
+        for (size_t k = 0; k < host->nics[i]->n_addresses; k++) {
+            const struct sim_address *address = &host->nics[i]->addresses[k];
+
+            if (!address->claimed)
+                continue;
+            held = sim_grow(held, n, sizeof *held);
+            held[n++] =
+                (struct claims_held){.ifindex = host->nics[i]->ifindex, .ip = address->ip, .prefix = address->prefix};
+        }
+    *ret = n;
+    return held;
+}
+
+void sim_agent_begin(struct sim_agent *agent, const char *ipmap)
+{
+    struct sim_world *world = agent->host->world;
+    struct journal journal = {0};
+    char boot[JOURNAL_BOOT_ID];
+    struct claims_held *held;
+    size_t n;
+
+    if (agent_new(&agent->agent, &sim_ports, agent, sim_random_next(&world->random)) < 0)
+        abort();
+    if (agent->journal && journal_decode(agent->journal, agent->journal_length, &journal) < 0)
+        sim_violate(world, "%s wrote a journal that cannot be read", agent->host->name);
+    snprintf(boot, sizeof boot, "boot %u", agent->boot);
+    agent_recall(agent->agent, boot, &journal);
+    agent->seen_wall_ns = agent->host->wall_offset_ns;
+    held = list_held(agent->host, &n);
+    sim_agent_load(agent, ipmap, held, n);
+    free(held);
+}
