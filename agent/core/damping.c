@@ -4,8 +4,8 @@
  *
  * What counts is a claim that begins by itself for a NIC of which nothing is held: no operator's word, no move to
  * another target NIC, no address that follows the others of its NIC. NICs of one source that are lost together are one
- * event: while another one is being claimed, or has been held for less than CORE_SAME_EVENT_NS, a claim counts with its. Nor
- * does it count that what was released for a source's return is claimed again because the source did not come.
+ * event: while another one is being claimed, or was so less than CORE_SAME_EVENT_NS ago, a claim counts with its.
+ * Nor does it count that what was released for a source's return is claimed again because the source did not come.
  */
 #include <string.h>
 

@@ -11,7 +11,7 @@
 
 struct keeper;
 
-/* Reads the journal into the agent, which has no file yet. 0 or negative errno; whatever is wrong with the disk is none. */
+/* Reads the journal into the agent, which has no file yet. 0 or -ENOMEM: a bad disk is no error here. */
 int keeper_open(struct keeper **ret, sd_event *event, const char *state, struct agent *agent);
 /* Waits for the disk. */
 void keeper_close(struct keeper *keeper);

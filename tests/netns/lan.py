@@ -27,6 +27,8 @@ from typing import Callable, Dict, List, Optional, TypeVar
 PREFIX = "standin"
 CLONE_NEWNET = 0x40000000
 NETNS = "/run/netns"
+# The disk of a LAN, in its folder.
+DISK = "disk"
 # Of a bridge port (IEEE 802.1D): frames are neither taken nor sent, though the cable keeps its carrier.
 PORT_DISABLED, PORT_FORWARDING = "0", "3"
 
@@ -271,7 +273,14 @@ class Lan:
             host.kill_processes()
         for namespace in self.namespaces:
             subprocess.run(["ip", "netns", "del", namespace], capture_output=True, check=False)
-        shutil.rmtree(self.directory, ignore_errors=True)
+        remove_folder(self.directory)
+
+    def disk(self, size: str) -> str:
+        """A small disk of its own, as a folder."""
+        folder = os.path.join(self.directory, DISK)
+        os.makedirs(folder)
+        run("mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder)
+        return folder
 
     def new_namespace(self, name: str) -> str:
         namespace = self.prefix + name
@@ -333,10 +342,16 @@ def require_root() -> None:
         raise LanError("network namespaces need root: run with sudo")
 
 
+def remove_folder(folder: str) -> None:
+    if os.path.ismount(os.path.join(folder, DISK)):
+        run("umount", "-l", os.path.join(folder, DISK))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def sweep() -> None:
     """Removes what runs left behind that were killed: their process ids, in the names, are nobody's now."""
     for folder, remove in ((NETNS, lambda name: run("ip", "netns", "del", name)),
-                           (tempfile.gettempdir(), lambda name: shutil.rmtree(f"{tempfile.gettempdir()}/{name}"))):
+                           (tempfile.gettempdir(), lambda name: remove_folder(f"{tempfile.gettempdir()}/{name}"))):
         for name in os.listdir(folder) if os.path.isdir(folder) else []:
             owner = re.match(rf"{PREFIX}-(\d+)-\d+-", name)
             if owner and not os.path.exists(f"/proc/{owner.group(1)}"):

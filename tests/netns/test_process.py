@@ -2,6 +2,7 @@
 """The process: reload, signals, a second instance, rights, and NICs that come and go."""
 
 import os
+import shutil
 import signal
 import time
 
@@ -166,9 +167,10 @@ class Hold(Story):
         self.assertEqual(agent.nic("web1/eth0")["state"], "holding")
 
     def test_the_source_comes_back_after_a_restart(self) -> None:
-        """A successor does not know the source's MAC, and still sees that somebody has the address."""
+        """Without a journal a successor does not know its MAC, and still sees that somebody has the address."""
         agent = self.holding()
         agent.kill()
+        shutil.rmtree(agent.state)
         agent.start()
         agent.wait_state("web1/eth0", "holding")
         self.source.heal()

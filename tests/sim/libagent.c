@@ -86,12 +86,12 @@ void sim_agent_wake(struct sim_agent *agent)
     sim_clock_at(&agent->host->world->clock, now_of(agent), serve, agent, NULL);
 }
 
-void sim_agent_load(struct sim_agent *agent, const char *text, const struct claims_held *held, size_t n_held)
+void sim_agent_load(struct sim_agent *agent, const char *ipmap_text, const struct claims_held *held, size_t n_held)
 {
     struct ipmap_messages messages;
     struct ipmap *ipmap;
 
-    if (ipmap_parse("ipmap.conf", text, strlen(text), NULL, &ipmap, &messages) < 0) {
+    if (ipmap_parse("ipmap.conf", ipmap_text, strlen(ipmap_text), NULL, &ipmap, &messages) < 0) {
         ipmap_messages_print(&messages, stderr);
         abort();
     }

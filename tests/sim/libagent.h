@@ -98,7 +98,7 @@ void sim_agent_begin(struct sim_agent *agent, const char *ipmap);
 /* From the ports: takes the text. */
 void sim_agent_keep_journal(struct sim_agent *agent, char *text, size_t length);
 /* A file takes effect; `held`: only with the first. */
-void sim_agent_load(struct sim_agent *agent, const char *ipmap, const struct claims_held *held, size_t n_held);
+void sim_agent_load(struct sim_agent *agent, const char *ipmap_text, const struct claims_held *held, size_t n_held);
 
 /* SIGSTOP and SIGCONT. Whether its sockets or its timer come first then is chance. */
 void sim_agent_pause(struct sim_agent *agent);

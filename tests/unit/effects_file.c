@@ -447,48 +447,6 @@ static void boot_id_is_the_kernels(void **state)
     assert_string_equal(id, again);
 }
 
-static void a_refused_one_is_set_aside(void **state)
-{
-    (void)state;
-    assert_int_equal(journal_set_aside(folder), -ENOENT);
-    put_file(JOURNAL_NAME, "torn", 4);
-    assert_int_equal(journal_set_aside(folder), 0);
-    assert_int_equal(load_serial(), -ENOENT);
-    assert_int_equal(access(path(JOURNAL_ASIDE), F_OK), 0);
-    /* A folder in its place, and again. */
-    assert_int_equal(mkdir(path(JOURNAL_NAME), 0700), 0);
-    assert_int_equal(unlink(path(JOURNAL_ASIDE)), 0);
-    assert_int_equal(journal_set_aside(folder), 0);
-    assert_int_equal(write_serial(folder, 3), 0);
-    assert_int_equal(load_serial(), 3);
-    assert_int_equal(rmdir(path(JOURNAL_ASIDE)), 0);
-}
-
-static void one_agent_a_folder(void **state)
-{
-    char made[PATH_MAX];
-    int first, second = -77;
-    struct stat status;
-
-    (void)state;
-    assert_int_equal(journal_lock(folder, &first), 0);
-    assert_int_equal(journal_lock(folder, &second), -EBUSY);
-    assert_int_equal(second, -77);
-    close(first);
-    assert_int_equal(journal_lock(folder, &first), 0);
-    close(first);
-    /* What is missing is made; its parent is not. */
-    snprintf(made, sizeof made, "%s", path("made"));
-    assert_int_equal(journal_lock(made, &first), 0);
-    assert_int_equal(fstat(first, &status), 0);
-    assert_int_equal(status.st_mode & 07777, 0700);
-    close(first);
-    assert_int_equal(rmdir(made), 0);
-    assert_int_equal(journal_lock(path("missing/made"), &first), -ENOENT);
-    put_file("plain", "", 0);
-    assert_int_equal(journal_lock(path("plain"), &first), -ENOTDIR);
-}
-
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -510,8 +468,6 @@ int main(void)
         TEST(leftovers_go_and_other_files_stay),
         TEST(own_leftover_is_no_hindrance),
         TEST(killed_while_writing),
-        TEST(a_refused_one_is_set_aside),
-        TEST(one_agent_a_folder),
         TEST(no_descriptor_is_lost),
         cmocka_unit_test(boot_id_is_the_kernels),
     };
