@@ -101,8 +101,8 @@ int journal_load(const char *state, struct journal *ret);
 int journal_set_aside(const char *state);
 
 /*
- * Takes folder `state` for this process, for as long as *ret is open. Where only itself is missing it is made,
- * with mode 0700. 0; -EBUSY: another process has it; or negative errno. The lock is one of the folder, so that it needs no file.
+ * Takes folder `state` for this process, for as long as *ret is open. Where only itself is missing it is made, with
+ * mode 0700. 0; -EBUSY: another process has it; or negative errno. The lock is the folder's own, and needs no file.
  */
 int journal_lock(const char *state, int *ret);
 
