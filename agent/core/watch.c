@@ -244,7 +244,7 @@ void core_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const st
         learn_mac(core, a, mac);
     a->heard_mac = mac ? *mac : a->mac;
     a->heard_ns = now_ns;
-    core->lasting_changed = core->lasting_changed || !n->armed || !a->armed;
+    core->lasting_changed = core->lasting_changed || !n->armed || !a->armed || n->awaited;
     address_alive(core, address);
     if (mac && mac_address_equal(mac, &a->mac))
         address_give_back(core, now_ns, address);

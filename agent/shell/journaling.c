@@ -60,12 +60,14 @@ static void write_nic(const struct agent *agent, uint32_t nic, struct journal_ni
 {
     const struct plan *plan = agent->plan;
     const struct core_nic *n = &plan->core.nics[nic];
+    bool releasing = n->state == CORE_RELEASING;
 
     memcpy(record->source, plan->source_maps[n->source]->name, sizeof record->source);
     memcpy(record->nic, plan->nic_maps[nic]->name, sizeof record->nic);
     /* A failback that is under way is one. */
-    record->disarmed = n->disarmed || (n->state == CORE_RELEASING && !n->moving);
-    record->armed = n->armed && !record->disarmed;
+    record->disarmed = n->disarmed || (releasing && n->reason == CORE_REASON_OPERATOR);
+    /* A source that is just coming back may be silent for seconds, while it looks whether its address is free. */
+    record->armed = n->armed && !record->disarmed && !n->awaited && !(releasing && n->reason == CORE_REASON_RETURNED);
     record->paused = plan->core.sources[n->source].paused;
     record->verdict = verdict_of(n);
     if (journal_verdict_awaits(record->verdict))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent dies and is started again, or its whole host: what it knows then, and what it never does. */
+#include "tests/sim/libdad.h"
 #include "tests/sim/libscene.h"
 
 #define FAST "defaults { interval 10ms; misses 3 }\n" SCENE_PLAIN
@@ -294,6 +295,36 @@ static void other_addresses_are_unseen(void **state)
     scene_end(&s);
 }
 
+/* Killed while a source that was let in looks whether its address is free: the successor does not get in its way. */
+static void restarted_while_the_source_returns(void **state)
+{
+    static const char automatic[] = "defaults { interval 10ms; misses 3; failback automatic }\n" SCENE_PLAIN;
+
+    (void)state;
+    for (uint64_t seed = sim_seed(); seed < sim_seed() + 50; seed++) {
+        struct scene s;
+
+        scene_begin_with(&s, seed);
+        scene_watch(&s, automatic);
+        sim_host_set_alive(s.source, false);
+        scene_run(&s, 3 * NSEC_PER_SEC);
+        assert_state(&s, "holding");
+        sim_host_return_with_dad(s.source);
+        while (sim_host_holds(s.target, SCENE_IP) || sim_host_holds(s.target, SCENE_IP6))
+            scene_run(&s, 10 * NSEC_PER_MSEC);
+        scene_run(&s, (nsec_t)sim_random_below(&s.world->random, 7 * NSEC_PER_SEC));
+        restart_after(&s, automatic, (nsec_t)sim_random_below(&s.world->random, NSEC_PER_SEC));
+        scene_run(&s, 12 * NSEC_PER_SEC);
+        assert_int_equal(sim_host_dad_failures(s.source), 0);
+        assert_state(&s, "up");
+        assert_free(&s, SCENE_IP);
+        sim_host_set_alive(s.source, false);
+        scene_run(&s, NSEC_PER_SEC);
+        assert_state(&s, "holding");
+        scene_end(&s);
+    }
+}
+
 /* Taken over twice within the hour: the third time is a question, restarts or not. */
 static void damped_through_restarts(void **state)
 {
@@ -430,6 +461,7 @@ int main(void)
         cmocka_unit_test(orphans_are_released),
         cmocka_unit_test(a_renamed_source_is_unseen),
         cmocka_unit_test(other_addresses_are_unseen),
+        cmocka_unit_test(restarted_while_the_source_returns),
         cmocka_unit_test(damped_through_restarts),
         cmocka_unit_test(a_clock_that_is_set),
         cmocka_unit_test(written_only_when_it_changes),

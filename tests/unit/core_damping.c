@@ -125,6 +125,29 @@ static void a_move_does_not_count(void **state)
     assert_int_equal(w.sources[0].n_takeovers, 1);
 }
 
+/* What made room for a source that did not come is claimed again: still the same takeover. */
+static void a_false_return_does_not_count(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_limited(&w, 1);
+    w.sources[0].failback_automatic = true;
+    lose(&w, 0, 1);
+    settle(&w, 0);
+    rival(&w, 0, &source_mac);
+    settle(&w, 0);
+    assert_state(&w, 0, CORE_BLOCKED);
+    for (nsec_t end_ns = w.now_ns + CORE_RETURN_NS + NSEC_PER_SEC; w.now_ns < end_ns;) {
+        forget(&w);
+        round_missed(&w, 0, 1);
+        witness(&w, 0);
+        settle(&w, 0);
+    }
+    assert_state(&w, 0, CORE_HOLDING);
+    assert_int_equal(w.sources[0].n_takeovers, 1);
+}
+
 /* An address that was refused at first follows the others of its NIC. */
 static void what_follows_does_not_count(void **state)
 {
@@ -258,6 +281,7 @@ int main(void)
         cmocka_unit_test(old_ones_do_not_count),
         cmocka_unit_test(an_operators_word_does_not_count),
         cmocka_unit_test(a_move_does_not_count),
+        cmocka_unit_test(a_false_return_does_not_count),
         cmocka_unit_test(what_follows_does_not_count),
         cmocka_unit_test(nics_lost_together_are_one_event),
         cmocka_unit_test(a_nic_lost_much_later_is_another),
