@@ -28,8 +28,8 @@ struct keeper {
     char text[512];
 };
 
-/* What is wrong, in words of the journal where there are some. */
-static const char *what_is_wrong(int error)
+/* Why what was found is not believed. */
+static const char *why_refused(int error)
 {
     switch (-error) {
     case EBADMSG:
@@ -40,11 +40,14 @@ static const char *what_is_wrong(int error)
         return "no journal of standin";
     case EPERM:
         return "another user's, or others may write it";
-    case EBUSY:
-        return "another agent keeps its journal there; give each its own --state";
     default:
         return strerror(-error);
     }
+}
+
+static const char *why_not_kept(int error)
+{
+    return error == -EBUSY ? "another agent keeps its journal there; give each its own --state" : strerror(-error);
 }
 
 /* Said once, and once more when it works again. */
@@ -58,7 +61,7 @@ static void note(struct keeper *k, int error)
         return;
     if (error < 0)
         log_format(now_ns, LOG_ERR, "no journal is kept in %s: %s; a restart would forget what only this agent knows",
-                   k->state, what_is_wrong(error));
+                   k->state, why_not_kept(error));
     else
         log_format(now_ns, LOG_NOTICE, "the journal is kept in %s again", k->state);
     k->error = error;
@@ -95,7 +98,7 @@ static void refuse(struct keeper *k, int error)
     log_format(world_now(), LOG_ERR,
                "the journal in %s is not used: %s%s; what is held is known by its mark, and what only the agent before "
                "knew is forgotten",
-               k->state, what_is_wrong(error), r < 0 ? "" : " (now " JOURNAL_ASIDE ")");
+               k->state, why_refused(error), r < 0 ? "" : " (now " JOURNAL_ASIDE ")");
 }
 
 static void recall(struct keeper *k)
@@ -159,10 +162,10 @@ const char *keeper_text(struct keeper *k)
     if (!k)
         return "not kept";
     if (k->error < 0)
-        snprintf(k->text, sizeof k->text, "not kept in %s: %s", k->state, what_is_wrong(k->error));
+        snprintf(k->text, sizeof k->text, "not kept in %s: %s", k->state, why_not_kept(k->error));
     else if (k->refused < 0)
         snprintf(k->text, sizeof k->text, "the one found at the start was not used: %s; a new one is kept in %s",
-                 what_is_wrong(k->refused), k->state);
+                 why_refused(k->refused), k->state);
     else
         snprintf(k->text, sizeof k->text, "kept in %s", k->state);
     return k->text;
