@@ -191,7 +191,8 @@ void agent_lost_address(struct agent *agent, uint32_t address);
 /* What to ask of the kernel for the address: whole seconds, 0 for no end. */
 uint32_t lease_seconds(const struct agent *agent, uint32_t address);
 void lease_begin(struct agent *agent, uint32_t address);
-void lease_resume(struct agent *agent, uint32_t address);
+/* Adopted with so much of a lease left, as the kernel tells it. */
+void lease_resume(struct agent *agent, uint32_t address, uint32_t valid_s);
 void lease_end(struct agent *agent, uint32_t address);
 void lease_run(struct agent *agent, nsec_t now_ns);
 /* We stood still beyond the lease, or the guard acted: what is held counts as gone, and goes where it is not. */

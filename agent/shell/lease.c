@@ -55,10 +55,12 @@ void lease_begin(struct agent *agent, uint32_t address)
     m->lease_asked_ns = NSEC_UNSET;
 }
 
-/* As lease_begin, where it is not known what the kernel was last told: the renewal comes at once. */
-void lease_resume(struct agent *agent, uint32_t address)
+/* The renewal comes at once, and yet it may be too late. The kernel rounds up what is left. */
+void lease_resume(struct agent *agent, uint32_t address, uint32_t valid_s)
 {
-    agent->plan->monitors[address].lease_until_ns = NSEC_NEVER;
+    nsec_t left_ns = ((nsec_t)valid_s - 1) * NSEC_PER_SEC;
+
+    agent->plan->monitors[address].lease_until_ns = valid_s == UINT32_MAX ? NSEC_NEVER : agent->now_ns + left_ns;
     heap_set(&agent->plan->leases, address, agent->now_ns);
 }
 

@@ -145,7 +145,7 @@ static void adopt(struct agent *agent, const struct claims_held *held)
         plan->monitors[address].ifindex = held->ifindex;
         plan->monitors[address].prefix = held->prefix;
         core_on_adopted(&plan->core, agent->now_ns, address, a->target[i]);
-        lease_resume(agent, address);
+        lease_resume(agent, address, held->valid_s);
         return;
     }
     release_orphan(agent, &held->ip, held->ifindex, held->prefix);

@@ -47,6 +47,16 @@ void sim_agent_reboot(struct sim_agent *agent)
     }
 }
 
+/* As the kernel tells it: rounded up, and 0 where it is over and was not looked at yet. */
+static uint32_t seconds_left(const struct sim_address *address, nsec_t now_ns)
+{
+    if (address->valid_until_ns == NSEC_NEVER)
+        return UINT32_MAX;
+    return address->valid_until_ns <= now_ns
+               ? 0
+               : (uint32_t)((address->valid_until_ns - now_ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC);
+}
+
 /* Everything of ours that the kernel has. */
 static struct claims_held *list_held(const struct sim_host *host, size_t *ret)
 {

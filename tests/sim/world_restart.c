@@ -246,6 +246,32 @@ static void gone_before_the_restart(void **state)
     }
 }
 
+/* It hung until its lease was nearly over, was replaced, and the kernel was slow: the successor's renewal is too late. */
+static void adopted_too_late(void **state)
+{
+    (void)state;
+    for (uint64_t seed = sim_seed(); seed < sim_seed() + 50; seed++) {
+        struct scene s;
+
+        scene_begin_with(&s, seed);
+        scene_watch(&s, FAST);
+        sim_host_set_alive(s.source, false);
+        scene_run(&s, 3 * NSEC_PER_SEC);
+        assert_state(&s, "holding");
+        s.agent->claim_delay_ns = 300 * NSEC_PER_MSEC;
+        sim_agent_pause(s.agent);
+        scene_run(&s, 1800 * NSEC_PER_MSEC + (nsec_t)sim_random_below(&s.world->random, NSEC_PER_SEC));
+        sim_host_set_alive(s.source, true);
+        scene_run(&s, 200 * NSEC_PER_MSEC);
+        restart_after(&s, FAST, 0);
+        scene_run(&s, 3 * NSEC_PER_SEC);
+        sim_agent_command(s.agent, "failback", "web1", NULL);
+        scene_run(&s, 3 * NSEC_PER_SEC);
+        assert_state(&s, "up");
+        scene_end(&s);
+    }
+}
+
 /* In the file no more: released, and what is the host's own stays. */
 static void orphans_are_released(void **state)
 {
@@ -459,6 +485,7 @@ int main(void)
         cmocka_unit_test(a_question_through_a_reboot),
         cmocka_unit_test(rebooted_while_holding),
         cmocka_unit_test(gone_before_the_restart),
+        cmocka_unit_test(adopted_too_late),
         cmocka_unit_test(orphans_are_released),
         cmocka_unit_test(a_renamed_source_is_unseen),
         cmocka_unit_test(other_addresses_are_unseen),
