@@ -293,6 +293,9 @@ static void receive_link(struct sim_nic *nic, const struct sim_frame *frame)
                                                : sim_host_find(nic->host, &heard.target_ip);
     if (heard.kind == ARP_HEARD_PROBE && find_let_in(nic->host, &heard.target_ip, &heard.sender_mac))
         return;
+    /* A request of its own that comes in by another of its NICs has a martian source, and is not answered. */
+    if (heard.sender_ip.family == AF_INET && sim_host_find(nic->host, &heard.sender_ip))
+        return;
     if (asked && (heard.kind == ARP_HEARD_REQUEST || heard.kind == ARP_HEARD_PROBE)) {
         if (heard.kind == ARP_HEARD_REQUEST)
             sim_neighbour_asked(nic, &heard);

@@ -246,7 +246,7 @@ static void gone_before_the_restart(void **state)
     }
 }
 
-/* It hung until its lease was nearly over, was replaced, and the kernel was slow: the successor's renewal is too late. */
+/* It hung until its lease was nearly over, and the kernel is slow: the successor's first renewal comes too late. */
 static void adopted_too_late(void **state)
 {
     (void)state;
