@@ -195,6 +195,24 @@ void announcer_stop(struct announcer *announcer, uint32_t id)
         queue_remove(announcer, id);
 }
 
+void announcer_carry(struct announcer *announcer, uint32_t id, uint32_t nic, const struct announcer *from, uint32_t old)
+{
+    const struct nic *pace = &from->nics[from->entries[old].nic];
+
+    assert(nic < announcer->n_nics && id < announcer->capacity && old < from->capacity);
+    announcer_stop(announcer, id);
+    announcer->entries[id] = from->entries[old];
+    announcer->entries[id].nic = nic;
+    announcer->entries[id].queued = false;
+    announcer->nics[nic].tick_end_ns = pace->tick_end_ns;
+    announcer->nics[nic].frames = pace->frames;
+    announcer->nics[nic].widest = pace->widest;
+    if (from->entries[old].queued)
+        queue_add(announcer, id);
+    else
+        heap_set(&announcer->due, id, heap_due(&from->due, old));
+}
+
 /* Whether one more announcement fits into the tick. One that is wider than a whole tick has one for itself. */
 static bool has_room(const struct nic *nic)
 {

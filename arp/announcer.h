@@ -39,6 +39,12 @@ void announcer_start(struct announcer *announcer, uint32_t id, uint32_t nic, nse
 /* Confirmed entries leave out the falling-rate steps. */
 void announcer_confirmed(struct announcer *announcer, uint32_t id);
 void announcer_stop(struct announcer *announcer, uint32_t id);
+/*
+ * Goes on in `announcer` where `from` is with its entry `old`, as its entry `id` on the NIC number `nic`: its place in
+ * the plan, and what was sent of that NIC's pace.
+ */
+void announcer_carry(struct announcer *announcer, uint32_t id, uint32_t nic, const struct announcer *from,
+                     uint32_t old);
 
 /* When to run next; NSEC_NEVER: nothing is planned. Later than the newest run, unless something was started since. */
 nsec_t announcer_deadline(const struct announcer *announcer);

@@ -275,6 +275,16 @@ int arp_port_send(struct arp_port *port, const struct arp_frame *frame)
     return errno == ENXIO ? -ENODEV : -errno;
 }
 
+static bool watches(const struct arp_port *port, const struct ip_address *addresses, size_t count)
+{
+    if (count != port->n_watched)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!ip_address_equal(&addresses[i], &port->watched[i]))
+            return false;
+    return true;
+}
+
 int arp_port_watch(struct arp_port *port, const struct ip_address *addresses, size_t count)
 {
     struct mac_address own;
@@ -291,6 +301,8 @@ int arp_port_watch(struct arp_port *port, const struct ip_address *addresses, si
     if (r < 0)
         return r;
     memcpy(&own, answer.ifr_hwaddr.sa_data, sizeof own);
+    if (mac_address_equal(&own, &port->own) && watches(port, addresses, count))
+        return 0;
     r = attach_filter(port, &own, addresses, count);
     if (r < 0)
         return r;

@@ -212,6 +212,50 @@ static void keeps_order_in_any_sequence(void **state)
     end(&world);
 }
 
+/* One announcer after another takes it up, under other numbers, at any moment: nobody on the LAN sees a difference. */
+static void is_carried_unseen(void **state)
+{
+    uint32_t seed = 1;
+
+    (void)state;
+    for (unsigned round = 0; round < 20; round++) {
+        struct world plain, carried;
+        uint32_t shift = 0;
+
+        begin(&plain, 300, 2);
+        begin(&carried, 300, 2);
+        for (uint32_t id = 0; id < 300; id++) {
+            announcer_start(plain.announcer, id, id % 2, plain.now_ns);
+            announcer_start(carried.announcer, id, id % 2, carried.now_ns);
+        }
+        while (plain.now_ns < START_NS + 100 * NSEC_PER_SEC) {
+            nsec_t until_ns = plain.now_ns + (nsec_t)(next_random(&seed) % (plain.now_ns < START_NS + 5 * NSEC_PER_MSEC
+                                                                                ? NSEC_PER_MSEC
+                                                                                : 5 * NSEC_PER_SEC));
+            struct announcer *before = carried.announcer;
+            uint32_t confirmed = (uint32_t)next_random(&seed) % 300;
+
+            run_until(&plain, until_ns);
+            run_until(&carried, until_ns);
+            announcer_confirmed(plain.announcer, confirmed);
+            announcer_confirmed(before, (confirmed + shift) % 300);
+            /* The shift is even, so that the NICs keep their numbers. */
+            assert_int_equal(announcer_new(&carried.announcer, 300, 2, record, &carried), 0);
+            for (uint32_t id = 0; id < 300; id++)
+                announcer_carry(carried.announcer, (id + 2) % 300, id % 2, before, id);
+            announcer_free(before);
+            shift += 2;
+        }
+        assert_int_equal(plain.n_sent, carried.n_sent);
+        for (size_t i = 0; i < plain.n_sent; i++) {
+            assert_int_equal(plain.sent[i].at_ns, carried.sent[i].at_ns);
+            assert_int_equal(plain.sent[i].copy, carried.sent[i].copy);
+        }
+        end(&plain);
+        end(&carried);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +267,7 @@ int main(void)
         cmocka_unit_test(begins_anew),
         cmocka_unit_test(late_copies_keep_their_distance),
         cmocka_unit_test(keeps_order_in_any_sequence),
+        cmocka_unit_test(is_carried_unseen),
     };
 
     return cmocka_run_group_tests_name("arp_announcer", tests, NULL, NULL);
