@@ -104,25 +104,34 @@ void address_set_claim(struct core *core, uint32_t address, enum core_claim clai
     contribute(core, a, +1);
 }
 
-void address_carry(struct core *core, uint32_t address, const struct core_address *old, const uint16_t *targets)
+void address_carry(struct core *core, uint32_t address, const struct core_address *old,
+                   const struct core_carried *carried, bool arms)
 {
     struct core_address *a = &core->addresses[address];
+    struct core_address fresh = *a;
+    uint32_t limit = core->sources[core->nics[a->nic].source].misses;
 
     contribute(core, a, -1);
-    a->seen = old->seen;
-    a->armed = old->armed || (a->armed && !old->seen); /* seen and not armed: it was given back */
-    a->mac = old->mac;
-    a->former_mac = old->former_mac;
-    a->deputy_mac = old->deputy_mac;
-    a->life = old->life == CORE_LIFE_UP && a->monitored ? CORE_LIFE_UP : CORE_LIFE_UNKNOWN;
-    if (old->held_on != CORE_NO_TARGET && targets[old->held_on] != CORE_NO_TARGET) {
-        a->claim = old->claim;
-        a->held_on = targets[old->held_on];
-        a->held_since_ns = old->held_since_ns;
-        a->source_asked_ns = old->source_asked_ns;
-        a->source_seen_ns = old->source_seen_ns;
-        a->defended_ns = old->defended_ns;
-        a->error = old->error;
+    *a = *old;
+    a->nic = fresh.nic;
+    a->target[0] = fresh.target[0];
+    a->target[1] = fresh.target[1];
+    a->monitored = fresh.monitored;
+    a->asked_by_link = fresh.asked_by_link;
+    a->armed = old->armed || (arms && !old->seen); /* seen and not armed: it was given back */
+    a->held_on = carried->held_on;
+    a->given_on = carried->given_on;
+    if (a->given_on == CORE_NO_TARGET)
+        a->give_backs = 0;
+    if (old->held_on != CORE_NO_TARGET && a->held_on == CORE_NO_TARGET) {
+        a->claim = CORE_CLAIM_FREE;
+        a->source_asked_ns = a->source_seen_ns = a->defended_ns = NSEC_UNSET;
+    }
+    if (!carried->alike) {
+        a->misses = 0;
+        a->life = old->life == CORE_LIFE_UP && a->monitored ? CORE_LIFE_UP : CORE_LIFE_UNKNOWN;
+    } else if (a->life == CORE_LIFE_LOST && a->misses < limit) {
+        a->life = CORE_LIFE_LATE;
     }
     contribute(core, a, +1);
 }

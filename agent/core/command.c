@@ -116,3 +116,14 @@ void core_resume(struct core *core, nsec_t now_ns, uint32_t source)
         nic_set_timer(core, i);
     }
 }
+
+void core_move(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    /* A person's order and what is under way come first; what is left is found lost anew. */
+    if (n->disarmed || n->by_operator || n->state == CORE_CLAIMING || n->state == CORE_RELEASING)
+        return;
+    n->moving = true;
+    verify_begin_for_move(core, now_ns, nic);
+}

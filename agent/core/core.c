@@ -129,69 +129,6 @@ void core_init(struct core *core, nsec_t now_ns)
     }
 }
 
-/* States that rest on evidence being gathered start over; those that are decided stay. */
-static enum core_state carried_state(const struct core_nic *to, enum core_state state)
-{
-    switch (state) {
-    case CORE_LATE:
-    case CORE_VERIFYING:
-        return nic_idle_state(to);
-    case CORE_CLAIMING:
-    case CORE_HOLDING:
-        return to->n_claiming > 0 ? CORE_CLAIMING : nic_idle_state(to);
-    case CORE_RELEASING:
-        return to->n_releasing > 0 || to->n_claiming > 0 ? CORE_RELEASING : nic_idle_state(to);
-    case CORE_UNSEEN:
-    case CORE_UP:
-    case CORE_BLOCKED:
-    case CORE_AWAITING:
-    case CORE_LOST:
-    case CORE_DISARMED:
-    case CORE_STATES:
-        break;
-    }
-    return state;
-}
-
-void core_carry(struct core *to, uint32_t to_nic, const struct core *from, uint32_t from_nic, const uint32_t *pairs,
-                const uint16_t *targets)
-{
-    struct core_nic *n = &to->nics[to_nic];
-    const struct core_nic *old = &from->nics[from_nic];
-
-    for (uint32_t i = 0; i < n->n_addresses; i++) {
-        if (pairs[i] == UINT32_MAX)
-            continue;
-        address_carry(to, n->first_address + i, &from->addresses[pairs[i]], targets);
-        if (pairs[i] == old->reason_address)
-            n->reason_address = n->first_address + i;
-    }
-    /* A failback that the new file cut short was one all the same. */
-    n->disarmed = old->disarmed || (old->state == CORE_RELEASING && old->reason == CORE_REASON_OPERATOR);
-    n->armed = !n->disarmed && (n->armed || old->armed);
-    n->seen = old->seen;
-    n->mac = old->mac;
-    n->evidence_ns = old->evidence_ns;
-    n->state = carried_state(n, old->state);
-    n->reason = n->state == old->state ? old->reason : CORE_REASON_NONE;
-    n->reason_error = old->reason_error;
-    n->reason_mac = old->reason_mac;
-    n->since_ns = old->since_ns;
-    n->approval_until_ns = n->state == CORE_AWAITING ? old->approval_until_ns : NSEC_NEVER;
-    n->hold_off_ns = old->hold_off_ns;
-    n->awaited = old->awaited;
-    n->by_probe = old->by_probe;
-    n->false_returns = old->false_returns;
-    n->moving = old->moving && (n->state == CORE_RELEASING || n->state == CORE_CLAIMING);
-    n->homing = old->homing && (n->state == CORE_RELEASING || n->state == CORE_CLAIMING);
-    n->back_since_ns = old->back_since_ns;
-    n->watch_next_ns = n->n_held > 0 ? old->watch_next_ns : NSEC_NEVER;
-    n->home_ns = n->n_held > 0 ? old->home_ns : NSEC_NEVER;
-    to->sources[n->source].paused = from->sources[old->source].paused;
-    damping_carry(&to->sources[n->source], &from->sources[old->source]);
-    nic_set_timer(to, to_nic);
-}
-
 nsec_t core_deadline(const struct core *core)
 {
     return heap_first(&core->timers, NULL);

@@ -288,14 +288,26 @@ struct core {
  */
 void core_init(struct core *core, nsec_t now_ns);
 
+/* What an address of a new file was under the old one. */
+struct core_carried {
+    uint32_t address;  /* its number then; UINT32_MAX: it was not there */
+    uint16_t held_on;  /* the target that has it, as numbered now; CORE_NO_TARGET: none, or the caller releases it */
+    uint16_t given_on; /* the same of the target that it was given back on */
+    bool alike;        /* its rounds ask as they did: the row of misses goes on; else it begins anew */
+};
+
 /*
- * Carries what is known of NIC `from_nic` of `from` over to `to_nic` of `to`, whose addresses stand for those of the
- * old NIC as `pairs` tells: pairs[i] is the old index of the new NIC's i-th address, or UINT32_MAX. Target numbers are
- * mapped by `targets` (old to new; CORE_NO_TARGET where gone: what is held there is not ours to keep, and the caller
- * releases it). Called after core_init of `to`, before its first event.
+ * Carries what is known over to a new file: called after core_init of `to` and before its first event, first for
+ * targets, then for NICs.
+ *
+ * core_carry_target: two numbers of one target NIC; `alike`: with the same witnesses.
+ * core_carry: two numbers of one source NIC, with what became of its addresses, in the order of the new ones. `alike`:
+ * nothing that evidence rests on was changed (addresses, targets, witnesses, settings of verify): then all goes on,
+ * also a verify under way. Else what was being gathered starts over at the next miss.
  */
-void core_carry(struct core *to, uint32_t to_nic, const struct core *from, uint32_t from_nic, const uint32_t *pairs,
-                const uint16_t *targets);
+void core_carry_target(struct core *to, uint16_t to_target, const struct core *from, uint16_t from_target, bool alike);
+void core_carry(struct core *to, uint32_t to_nic, const struct core *from, uint32_t from_nic,
+                const struct core_carried *carried, bool alike);
 
 /*
  * What an agent before us knew, after core_init and before the first event: sources are paused first, then addresses,
@@ -365,6 +377,8 @@ int core_failover(struct core *core, nsec_t now_ns, uint32_t nic, bool force, st
 int core_failback(struct core *core, nsec_t now_ns, uint32_t nic);
 int core_approve(struct core *core, nsec_t now_ns, uint32_t nic);
 int core_deny(struct core *core, nsec_t now_ns, uint32_t nic);
+/* The new file has other targets for what was held, which the caller released: it goes there, if verify allows. */
+void core_move(struct core *core, nsec_t now_ns, uint32_t nic);
 /* Pausing ends automatic verifies, and questions wait for a person alone; resuming asks for fresh misses. */
 void core_pause(struct core *core, nsec_t now_ns, uint32_t source);
 void core_resume(struct core *core, nsec_t now_ns, uint32_t source);

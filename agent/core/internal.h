@@ -27,8 +27,9 @@ void address_start_over(struct core *core, uint32_t address, bool armed);
 /* Its loss counts with `trigger any`. */
 void address_arm(struct core *core, uint32_t address);
 void address_set_claim(struct core *core, uint32_t address, enum core_claim claim);
-/* What is known of it under an old file: liveness, MAC, claim. Its row of misses begins anew. */
-void address_carry(struct core *core, uint32_t address, const struct core_address *old, const uint16_t *targets);
+/* What is known of it under an old file: liveness, MAC, claim. `arms`: the new one takes over what was never seen. */
+void address_carry(struct core *core, uint32_t address, const struct core_address *old,
+                   const struct core_carried *carried, bool arms);
 
 /* watch.c: liveness */
 bool nic_is_lost(const struct core_nic *n);
@@ -69,6 +70,8 @@ void hold_on_time(struct core *core, nsec_t now_ns, uint32_t nic);
 /* return.c: others who use what we hold; `mac` is theirs, and the address is held */
 /* The first address of the NIC is held. */
 void return_begin(struct core *core, nsec_t now_ns, uint32_t nic);
+/* The source has to prove anew that it is there. */
+void return_end_proof(struct core *core, uint32_t nic);
 void return_on_time(struct core *core, nsec_t now_ns, uint32_t nic);
 void return_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
 void return_on_heard(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);

@@ -149,7 +149,7 @@ static void count_answer(struct core *core, nsec_t now_ns, uint32_t address)
     nic_set_timer(core, a->nic);
 }
 
-static void end_proof(struct core *core, uint32_t nic)
+void return_end_proof(struct core *core, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
 
@@ -166,7 +166,7 @@ static void count_extra(struct core *core, nsec_t now_ns, uint32_t address)
     if (n->answers == 0 || n->question_address != address || ++n->extras <= n->answers)
         return;
     n->distrust_ns = now_ns + DISTRUST_NS;
-    end_proof(core, core->addresses[address].nic);
+    return_end_proof(core, core->addresses[address].nic);
 }
 
 static void go_on_proving(struct core *core, nsec_t now_ns, uint32_t nic)
@@ -177,7 +177,7 @@ static void go_on_proving(struct core *core, nsec_t now_ns, uint32_t nic)
     if (n->question_ns > now_ns)
         return;
     if (a->source_asked_ns != NSEC_UNSET || a->claim != CORE_CLAIM_HELD) {
-        end_proof(core, nic); /* the question before was not answered */
+        return_end_proof(core, nic); /* the question before was not answered */
         return;
     }
     n->question_ns = now_ns + ANSWER_WITHIN_NS;

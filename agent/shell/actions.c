@@ -23,7 +23,7 @@ static uint8_t claim_prefix(const struct target *t, const struct ipmap_address *
 static void submit(struct agent *agent, uint32_t address, enum claims_operation operation)
 {
     struct monitor *m = &agent->plan->monitors[address];
-    uint32_t valid_s = operation == CLAIMS_ADD ? lease_seconds(agent, address) : 0;
+    uint32_t valid_s = operation == CLAIMS_ADD ? lease_seconds(agent->plan, address) : 0;
     int r = agent->ports->claim(agent->userdata, &(struct claims_request){.operation = operation,
                                                                           .id = address,
                                                                           .ifindex = m->ifindex,
@@ -57,23 +57,30 @@ static void do_release(struct agent *agent, uint32_t address)
 }
 
 /* A neighbour takes the word of a frame whose Ethernet source is ours; only the ARP sender is the source's. */
+void actions_announce_source(struct agent *agent, int ifindex, const struct mac_address *own,
+                             const struct ip_address *ip, const struct mac_address *mac)
+{
+    struct arp_frame frame;
+
+    if (ifindex == 0)
+        return;
+    if (ip->family == AF_INET6) {
+        arp_frame_advertise(&frame, own, mac, ip, false);
+        agent->ports->frame(agent->userdata, ifindex, &frame);
+        return;
+    }
+    arp_frame_announce_request(&frame, own, mac, ip);
+    agent->ports->frame(agent->userdata, ifindex, &frame);
+    arp_frame_announce_reply(&frame, own, mac, ip);
+    agent->ports->frame(agent->userdata, ifindex, &frame);
+}
+
 static void do_announce_source(struct agent *agent, const struct core_action *action)
 {
     const struct target *t = &agent->plan->targets[action->target];
-    const struct ip_address *ip = &agent->plan->monitors[action->address].map->ip;
-    struct arp_frame frame;
 
-    if (t->link.ifindex == 0)
-        return;
-    if (ip->family == AF_INET6) {
-        arp_frame_advertise(&frame, &t->link.mac, &action->mac, ip, false);
-        agent->ports->frame(agent->userdata, t->link.ifindex, &frame);
-        return;
-    }
-    arp_frame_announce_request(&frame, &t->link.mac, &action->mac, ip);
-    agent->ports->frame(agent->userdata, t->link.ifindex, &frame);
-    arp_frame_announce_reply(&frame, &t->link.mac, &action->mac, ip);
-    agent->ports->frame(agent->userdata, t->link.ifindex, &frame);
+    actions_announce_source(agent, t->link.ifindex, &t->link.mac, &agent->plan->monitors[action->address].map->ip,
+                            &action->mac);
 }
 
 static void do_restart(struct agent *agent, uint32_t nic)

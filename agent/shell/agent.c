@@ -33,6 +33,7 @@ void agent_free(struct agent *agent)
         free(agent->owed);
         agent->owed = next;
     }
+    leaving_free(agent);
     plan_free(agent->plan);
     journal_free(&agent->journaling.recalled);
     free(agent);
@@ -231,15 +232,6 @@ static bool is_held(const struct plan *plan, uint32_t number, const struct link_
            plan->monitors[number].ifindex == address->ifindex && plan->monitors[number].prefix == address->prefix;
 }
 
-void agent_take_off(struct agent *agent, const struct ip_address *ip, int ifindex, uint8_t prefix)
-{
-    struct claims_request request = {
-        .operation = CLAIMS_REMOVE, .id = UINT32_MAX, .ifindex = ifindex, .ip = *ip, .prefix = prefix};
-
-    if (agent->ports->claim(agent->userdata, &request) >= 0)
-        agent->leaving++;
-}
-
 void agent_lost_address(struct agent *agent, uint32_t address)
 {
     struct plan *plan = agent->plan;
@@ -307,17 +299,16 @@ void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct clai
 {
     struct plan *plan = agent->plan;
     uint32_t address = plan_find(agent, plan, &request->ip);
-    char text[IP_ADDRESS_TEXT];
 
     agent->now_ns = now_ns;
     agent->changed = true;
-    if (request->id == UINT32_MAX || address == UINT32_MAX) {
-        agent->leaving -= request->id == UINT32_MAX;
-        if (error < 0 && error != -EADDRNOTAVAIL && error != -ENODEV)
-            agent_say(agent, LOG_ERR, "cannot take %s off: %s", ip_address_format(&request->ip, text),
-                      strerror(-error));
+    if (request->id == UINT32_MAX) {
+        leaving_on_result(agent, request, error);
         return;
     }
+    /* Of a claim that the file, or another NIC of that name, has overtaken. */
+    if (address == UINT32_MAX || plan->monitors[address].ifindex != request->ifindex)
+        return;
     switch (request->operation) {
     case CLAIMS_ADD:
         if (error == -EEXIST)
@@ -331,6 +322,10 @@ void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct clai
         lease_on_result(agent, address, error);
         return;
     }
+    /* The file changed the lease while it was asked for. */
+    if (error == 0 && plan->core.addresses[address].claim == CORE_CLAIM_HELD &&
+        request->valid_s != lease_seconds(plan, address))
+        lease_resume(agent, address);
     let_in_refresh(agent, address);
     rounds_arm(agent, address);
 }

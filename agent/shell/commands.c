@@ -82,7 +82,6 @@ static void owe(struct agent *agent, const struct scope *scope, enum core_state 
         .begun = begun,
         .source = scope->source,
         .nic = scope->nic,
-        .generation = agent->generation,
         .until_ns = agent->now_ns + OWED_MAX_NS,
     };
     agent->owed = owed;
@@ -237,8 +236,8 @@ void commands_settle(struct agent *agent, nsec_t now_ns)
         json_t *answer = NULL;
         bool over;
 
-        if (owed->generation != agent->generation)
-            over = (answer = refuse("the file was loaded anew meanwhile; see `standinctl status`"));
+        if (owed->source == UINT32_MAX)
+            over = (answer = refuse("a new file does without it; see `standinctl status`"));
         else if (owed->begun == CORE_RELEASING)
             over = failback_over(agent, owed, &scope, &answer);
         else

@@ -25,6 +25,7 @@ struct daemon {
     bool reload_again;              /* a reload was asked for meanwhile */
     struct control_client *waiting[RELOAD_CLIENTS_MAX]; /* for its end */
     size_t n_waiting;
+    size_t n_served;  /* of these: who asked before the reading under way began */
     char *file_error; /* of the last reload; NULL */
     nsec_t started_ns;
     nsec_t leaving_until_ns; /* SIGTERM came; 0: it did not */

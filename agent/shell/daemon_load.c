@@ -61,12 +61,21 @@ static json_t *load_answer(const struct ipmap_messages *messages, int r, const c
     return json_pack("{s:b, s:s, s:o}", "ok", 0, "error", bad, "warnings", lines);
 }
 
-static void answer_waiting(struct daemon *d, json_t *answer)
+/* Who asked later wants to hear of a reading that began later. */
+static void answer_served(struct daemon *d, json_t *answer)
 {
-    for (size_t i = 0; i < d->n_waiting; i++)
+    for (size_t i = 0; i < d->n_served; i++)
         control_answer(d->waiting[i], json_incref(answer));
-    d->n_waiting = 0;
+    d->n_waiting -= d->n_served;
+    memmove(d->waiting, d->waiting + d->n_served, d->n_waiting * sizeof *d->waiting);
+    d->n_served = 0;
     json_decref(answer);
+}
+
+static void answer_failed_start(struct daemon *d, int r)
+{
+    d->n_served = d->n_waiting;
+    answer_served(d, json_pack("{s:b, s:s}", "ok", 0, "error", strerror(-r)));
 }
 
 static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *userdata);
@@ -78,6 +87,7 @@ static int load_start(struct daemon *d, bool apply)
     if (r < 0)
         return r;
     d->applying = apply;
+    d->n_served = d->n_waiting;
     if (apply)
         sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)(world_now() / NSEC_PER_USEC));
     return sd_event_add_io(d->event, &d->loader_source, loader_fd(d->loader), EPOLLIN, on_loaded, d);
@@ -128,22 +138,22 @@ static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *us
     (void)revents;
     d->loader_source = sd_event_source_disable_unref(d->loader_source);
     r = loader_finish(TAKE_POINTER(d->loader), &ipmap, &messages);
-    if (d->reload_again) {
-        /* The file may have changed since: only what is read from now on counts. */
-        d->reload_again = false;
-        ipmap_free(ipmap);
-        r = load_start(d, true);
-        if (r < 0)
-            answer_waiting(d, json_pack("{s:b, s:s}", "ok", 0, "error", strerror(-r)));
-    } else if (d->applying) {
+    if (d->applying) {
         r = reload_apply(d, ipmap, r, &messages);
-        answer_waiting(d, load_answer(&messages, r, "the file is in effect",
-                                      "the file is not loaded; the one before stays in effect"));
+        answer_served(d, load_answer(&messages, r, "the file is in effect",
+                                     "the file is not loaded; the one before stays in effect"));
     } else {
         ipmap_free(ipmap);
-        answer_waiting(d, load_answer(&messages, r, "the file loads", "the file has errors"));
+        answer_served(d, load_answer(&messages, r, "the file loads", "the file has errors"));
     }
     ipmap_messages_free(&messages);
+    if (!d->reload_again)
+        return 0;
+    /* The file may have changed since. What was read took effect all the same: reloads may never end. */
+    d->reload_again = false;
+    r = load_start(d, true);
+    if (r < 0)
+        answer_failed_start(d, r);
     return 0;
 }
 
@@ -158,12 +168,16 @@ void load_on_command(struct daemon *d, struct control_client *client, bool apply
     d->waiting[d->n_waiting++] = client;
     r = apply ? reload_start(d) : load_start(d, false);
     if (r < 0)
-        answer_waiting(d, json_pack("{s:b, s:s}", "ok", 0, "error", strerror(-r)));
+        answer_failed_start(d, r);
 }
 
 void load_forget(struct daemon *d, const struct control_client *client)
 {
     for (size_t i = 0; i < d->n_waiting; i++)
-        if (d->waiting[i] == client)
-            d->waiting[i--] = d->waiting[--d->n_waiting];
+        if (d->waiting[i] == client) {
+            d->n_waiting--;
+            d->n_served -= i < d->n_served;
+            memmove(&d->waiting[i], &d->waiting[i + 1], (d->n_waiting - i) * sizeof *d->waiting);
+            i--;
+        }
 }

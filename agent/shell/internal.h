@@ -23,9 +23,9 @@
 /* Answers of a source's own MAC that are older than this say nothing about now. */
 #define SOURCE_SEEN_FRESH_NS (2 * NSEC_PER_SEC)
 
-/* Who asked, in the id of a token. */
-#define TOKEN_WITNESS 0x40000000u /* | target << 5 | number of the witness */
-#define TOKEN_PROOF 0x80000000u   /* | number of the address */
+/* Who asked, in the id of a token; else a round. Numbers change with the file, so answers are told by their nonce. */
+#define TOKEN_WITNESS 0x40000000u
+#define TOKEN_PROOF 0x80000000u
 
 enum proof {
     PROOF_NONE,      /* asked, no answer yet: "unconfirmed" */
@@ -93,6 +93,7 @@ struct plan {
     const struct ipmap_nic **nic_maps;       /* by core NIC */
     enum core_state *told;                   /* by core NIC: the state that was last said in the log */
     enum core_reason *told_reason;
+    bool *moved;             /* by core NIC: what it held, the file has on another target NIC now */
     uint32_t *by_address;    /* hash table: address number + 1; 0: empty */
     uint32_t n_ipv4, n_ipv6; /* addresses of each family */
     size_t by_address_size;  /* a power of two */
@@ -100,7 +101,7 @@ struct plan {
     struct heap proofs;      /* by address: when to ask for proof again */
     struct heap leases;      /* by address: when to renew it */
     struct announcer *announcer;
-    void *memory[22]; /* what plan_free frees */
+    void *memory[23]; /* what plan_free frees */
     size_t n_memory;
 };
 
@@ -110,9 +111,8 @@ struct owed {
     agent_answer_fn answer;
     void *cookie;
     enum core_state begun;   /* CORE_CLAIMING: a failover; CORE_RELEASING: a failback */
-    uint32_t source;         /* core source */
+    uint32_t source;         /* core source; UINT32_MAX: what it was for is no longer in the file */
     uint32_t nic;            /* core NIC, or UINT32_MAX for all of the source */
-    uint64_t generation;     /* of the plan that the numbers belong to */
     nsec_t until_ns;         /* answered with what there is then */
     bool waiting_for_source; /* failback: released; is the source seen to own its addresses? */
 };
@@ -142,14 +142,15 @@ struct agent {
     nsec_t next_deadline_ns;    /* as promised at the end of the last event */
     nsec_t witness_idle_ns;     /* when witnesses are asked next without a reason */
     struct owed *owed;
-    nsec_t now_ns;      /* of the event being handled */
-    uint32_t leaving;   /* releases under way of addresses that are no longer in the file */
-    uint32_t unclaimed; /* claims that could not even be queued: monitors with unqueued_error */
-    bool links_changed; /* targets have to be looked at again */
-    bool changed;       /* since the last flush something happened that owed answers may wait for */
-    bool watch_changed; /* which addresses wait for traffic as their proof */
+    nsec_t now_ns;                /* of the event being handled */
+    uint32_t leaving;             /* releases under way of addresses that are no longer in the file */
+    struct departure *departures; /* of these: whose sources are announced then */
+    uint32_t unclaimed;           /* claims that could not even be queued: monitors with unqueued_error */
+    bool links_changed;           /* targets have to be looked at again */
+    bool changed;                 /* since the last flush something happened that owed answers may wait for */
+    bool watch_changed;           /* which addresses wait for traffic as their proof */
+    bool ipv6_router;             /* this host forwards IPv6: advertisements say so */
     struct journaling journaling;
-    bool ipv6_router; /* this host forwards IPv6: advertisements say so */
 };
 
 /* agent.c */
@@ -159,6 +160,8 @@ __attribute__((format(printf, 3, 4))) void agent_say(struct agent *agent, int pr
 /* plan.c */
 int plan_new(struct agent *agent, struct ipmap *ipmap, nsec_t now_ns, struct plan **ret);
 void plan_free(struct plan *plan);
+/* Two sources see a target NIC alike when they ask the same witnesses there. */
+bool plan_same_witnesses(const struct ipmap_source *a, const struct ipmap_source *b);
 /* UINT32_MAX where the address is not in the ipmap. */
 uint32_t plan_find(const struct agent *agent, const struct plan *plan, const struct ip_address *ip);
 /* The numbers of a source by name (-ENOENT), and of one of its NICs. */
@@ -182,14 +185,23 @@ void witness_ask(struct agent *agent, nsec_t now_ns, uint16_t target);
 void witness_idle(struct agent *agent, nsec_t now_ns);
 void witness_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply);
 
+/* carry.c: from the plan of the file before to a new one. 0 or -ENOMEM. */
+int carry_plan(struct agent *agent, struct plan *from, struct plan *to);
+
+/* leaving.c */
 /* Takes off what no claim of the core stands for, or does any more; agent_is_idle waits for it. */
 void agent_take_off(struct agent *agent, const struct ip_address *ip, int ifindex, uint8_t prefix);
+/* The same for an address that `plan` holds; where its source is there, the LAN is told of it. */
+void leaving_hand_back(struct agent *agent, const struct plan *plan, uint32_t address);
+void leaving_on_result(struct agent *agent, const struct claims_request *request, int error);
+void leaving_free(struct agent *agent);
+
 /* The kernel does not have a held address any more, and it was not us. */
 void agent_lost_address(struct agent *agent, uint32_t address);
 
 /* lease.c */
 /* What to ask of the kernel for the address: whole seconds, 0 for no end. */
-uint32_t lease_seconds(const struct agent *agent, uint32_t address);
+uint32_t lease_seconds(const struct plan *plan, uint32_t address);
 void lease_begin(struct agent *agent, uint32_t address);
 /* Adopted with so much of a lease left, as the kernel tells it. */
 void lease_resume(struct agent *agent, uint32_t address, uint32_t valid_s);
@@ -224,6 +236,9 @@ void links_refresh(struct agent *agent, nsec_t now_ns);
 void links_recheck(struct agent *agent, nsec_t now_ns);
 
 /* actions.c: what the core asks for */
+/* Tells the LAN behind the NIC, whose MAC is `own`, that the address is at `mac`. */
+void actions_announce_source(struct agent *agent, int ifindex, const struct mac_address *own,
+                             const struct ip_address *ip, const struct mac_address *mac);
 void actions_handle(void *userdata, const struct core_action *action);
 int actions_announce(void *userdata, uint32_t address, unsigned copy);
 

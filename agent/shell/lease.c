@@ -25,9 +25,8 @@
 /* The kernel counts whole seconds, and looks about once a second. */
 #define LEASE_SLACK_NS (100 * NSEC_PER_MSEC)
 
-uint32_t lease_seconds(const struct agent *agent, uint32_t address)
+uint32_t lease_seconds(const struct plan *plan, uint32_t address)
 {
-    const struct plan *plan = agent->plan;
     nsec_t lease_ns = plan->source_maps[plan->core.nics[plan->core.addresses[address].nic].source]->lease_ns;
 
     if (lease_ns == NSEC_NEVER)
@@ -40,7 +39,7 @@ uint32_t lease_seconds(const struct agent *agent, uint32_t address)
 static void granted(struct agent *agent, uint32_t address, nsec_t asked_ns)
 {
     struct monitor *m = &agent->plan->monitors[address];
-    nsec_t length_ns = lease_seconds(agent, address) * NSEC_PER_SEC;
+    nsec_t length_ns = lease_seconds(agent->plan, address) * NSEC_PER_SEC;
 
     m->lease_until_ns = length_ns ? asked_ns + length_ns : NSEC_NEVER;
     if (length_ns)
@@ -79,7 +78,7 @@ bool lease_ran_out(const struct agent *agent, uint32_t address)
 static void renew(struct agent *agent, uint32_t address)
 {
     struct monitor *m = &agent->plan->monitors[address];
-    nsec_t length_ns = lease_seconds(agent, address) * NSEC_PER_SEC;
+    nsec_t length_ns = lease_seconds(agent->plan, address) * NSEC_PER_SEC;
 
     /* The next try, unless the answer comes before. */
     heap_set(&agent->plan->leases, address, length_ns ? agent->now_ns + length_ns / RENEW_PART : NSEC_NEVER);
@@ -91,7 +90,7 @@ static void renew(struct agent *agent, uint32_t address)
                                                                   .ifindex = m->ifindex,
                                                                   .ip = m->map->ip,
                                                                   .prefix = m->prefix,
-                                                                  .valid_s = lease_seconds(agent, address)});
+                                                                  .valid_s = lease_seconds(agent->plan, address)});
 }
 
 void lease_run(struct agent *agent, nsec_t now_ns)
@@ -101,7 +100,7 @@ void lease_run(struct agent *agent, nsec_t now_ns)
 
     if (heap_first(&agent->plan->leases, &address) > now_ns)
         return;
-    along_ns = lease_seconds(agent, address) * NSEC_PER_SEC / ALONG_PART;
+    along_ns = lease_seconds(agent->plan, address) * NSEC_PER_SEC / ALONG_PART;
     for (unsigned n = 0; n < RENEW_AT_ONCE && heap_first(&agent->plan->leases, &address) <= now_ns + along_ns; n++)
         renew(agent, address);
 }
@@ -125,7 +124,7 @@ void lease_on_result(struct agent *agent, uint32_t address, int error)
         agent_lost_address(agent, address);
     else
         heap_set(&agent->plan->leases, address,
-                 agent->now_ns + lease_seconds(agent, address) * NSEC_PER_SEC / RETRY_PART);
+                 agent->now_ns + lease_seconds(agent->plan, address) * NSEC_PER_SEC / RETRY_PART);
 }
 
 void lease_lapse(struct agent *agent, uint32_t address)

@@ -37,8 +37,7 @@ static void cleanup_plan(struct plan **plan)
     plan_free(*plan);
 }
 
-/* Two sources see a target NIC alike when they ask the same witnesses there. */
-static bool same_witnesses(const struct ipmap_source *a, const struct ipmap_source *b)
+bool plan_same_witnesses(const struct ipmap_source *a, const struct ipmap_source *b)
 {
     return a->witness_none == b->witness_none && a->n_witnesses == b->n_witnesses &&
            memcmp(a->witnesses, b->witnesses, a->n_witnesses * sizeof *a->witnesses) == 0;
@@ -53,7 +52,7 @@ static int plan_target(struct plan *plan, const struct ipmap_source *source, con
     if (name[0] == '\0')
         return 0;
     for (uint16_t i = 0; i < core->n_targets; i++)
-        if (strcmp(plan->targets[i].name, name) == 0 && same_witnesses(plan->targets[i].witnesses, source)) {
+        if (strcmp(plan->targets[i].name, name) == 0 && plan_same_witnesses(plan->targets[i].witnesses, source)) {
             *ret = i;
             return 0;
         }
@@ -254,6 +253,7 @@ static int plan_allocate(struct plan *plan, const struct ipmap *ipmap)
     plan->nic_maps = plan_alloc(plan, n_nics, sizeof *plan->nic_maps);
     plan->told = plan_alloc(plan, n_nics, sizeof *plan->told);
     plan->told_reason = plan_alloc(plan, n_nics, sizeof *plan->told_reason);
+    plan->moved = plan_alloc(plan, n_nics, sizeof *plan->moved);
     plan->by_address = plan_alloc(plan, plan->by_address_size, sizeof *plan->by_address);
     for (int i = 0; i < 3; i++) {
         entries[i] = plan_alloc(plan, n_addresses, sizeof **entries);
@@ -261,7 +261,7 @@ static int plan_allocate(struct plan *plan, const struct ipmap *ipmap)
     }
     entries[3] = plan_alloc(plan, n_nics, sizeof **entries);
     positions[3] = plan_alloc(plan, n_nics, sizeof **positions);
-    if (plan->n_memory < 19)
+    if (plan->n_memory < 20)
         return -ENOMEM;
     heap_init(&plan->rounds, entries[0], positions[0], (uint32_t)n_addresses);
     heap_init(&plan->proofs, entries[1], positions[1], (uint32_t)n_addresses);

@@ -78,7 +78,7 @@ static void ask_peer(struct agent *agent, const struct target *t, uint32_t addre
                             .from = m->map->ip,
                             .to = peer->ip,
                             .own = t->link.mac,
-                            .token = {.id = TOKEN_PROOF | address, .sequence = m->proof_asks, .nonce = m->proof_nonce},
+                            .token = {.id = TOKEN_PROOF, .sequence = m->proof_asks, .nonce = m->proof_nonce},
                         });
 }
 
@@ -188,13 +188,9 @@ void proof_found(struct agent *agent, nsec_t now_ns, uint32_t address, enum proo
 
 void proof_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply)
 {
-    uint32_t address = reply->token.id & ~TOKEN_PROOF;
-    const struct monitor *m;
+    uint32_t address = plan_find(agent, agent->plan, &reply->to);
 
-    if (address >= agent->plan->core.n_addresses)
-        return;
-    m = &agent->plan->monitors[address];
-    if (m->proof_nonce == reply->token.nonce && ip_address_equal(&reply->to, &m->map->ip))
+    if (address != UINT32_MAX && agent->plan->monitors[address].proof_nonce == reply->token.nonce)
         proof_found(agent, now_ns, address, PROOF_CONFIRMED, &reply->from);
 }
 

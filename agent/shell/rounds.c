@@ -109,14 +109,15 @@ static void start_round(struct agent *agent, nsec_t now_ns, uint32_t address)
 void agent_on_unsent(struct agent *agent, nsec_t now_ns, const struct probe_request *request, int error)
 {
     struct plan *plan = agent->plan;
-    uint32_t address = request->token.id;
+    uint32_t address = plan ? plan_find(agent, plan, &request->to) : UINT32_MAX;
     struct monitor *m;
 
     agent->now_ns = now_ns;
-    if (address & (TOKEN_WITNESS | TOKEN_PROOF) || !plan || address >= plan->core.n_addresses)
+    if (address == UINT32_MAX)
         return;
     m = &plan->monitors[address];
-    if (request->token.sequence != m->tracker.sequence)
+    if (request->token.sequence == 0 || request->token.id != m->tracker.id ||
+        request->token.sequence != m->tracker.sequence)
         return;
     m->unsent_kinds |= (uint8_t)(1u << request->kind);
     if (m->unsent_kinds == m->kinds) {
@@ -273,7 +274,7 @@ void agent_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply
     address = plan_find(agent, agent->plan, &reply->from);
     if (address == UINT32_MAX)
         witness_on_reply(agent, now_ns, reply);
-    else if (!reply->has_token || reply->token.id == address)
+    else
         on_address_reply(agent, address, reply);
 }
 

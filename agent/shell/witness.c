@@ -99,8 +99,7 @@ static void ask_peer(struct agent *agent, nsec_t now_ns, uint16_t target, size_t
     p->asked_ns = now_ns;
     p->nonce = agent_random(agent);
     p->sequence++;
-    request.token = (struct probe_token){
-        .id = TOKEN_WITNESS | (uint32_t)target << 5 | (uint32_t)number, .sequence = p->sequence, .nonce = p->nonce};
+    request.token = (struct probe_token){.id = TOKEN_WITNESS, .sequence = p->sequence, .nonce = p->nonce};
     if (own) {
         request.from = *own;
         request.kind = p->ip.family == AF_INET ? PROBE_ARP : PROBE_ND;
@@ -139,35 +138,18 @@ static void peer_answered(struct agent *agent, nsec_t now_ns, uint16_t target, s
     core_on_witness(&agent->plan->core, now_ns, target, p->asked_ns);
 }
 
-/* A neighbour's ARP reply is for whichever target on that NIC asked it. */
-static void on_link_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply)
+/* A neighbour's ARP reply is for whichever target on that NIC asked it; one with a token, for the one that sent it. */
+void witness_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply)
 {
     for (uint16_t i = 0; i < agent->plan->core.n_targets; i++) {
         struct target *t = &agent->plan->targets[i];
 
-        for (size_t k = 0; t->link.ifindex == reply->ifindex && k < t->n_peers; k++)
-            if (ip_address_equal(&t->peers[k].ip, &reply->from))
-                peer_answered(agent, now_ns, i, &t->peers[k], reply);
-    }
-}
+        for (size_t k = 0; t->link.ifindex == reply->ifindex && k < t->n_peers; k++) {
+            struct peer *p = &t->peers[k];
 
-void witness_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply)
-{
-    uint32_t id = reply->token.id & ~TOKEN_WITNESS;
-    struct target *t;
-    struct peer *p;
-
-    if (!reply->has_token) {
-        on_link_reply(agent, now_ns, reply);
-        return;
+            if (ip_address_equal(&p->ip, &reply->from) &&
+                (!reply->has_token || (p->nonce == reply->token.nonce && p->sequence == reply->token.sequence)))
+                peer_answered(agent, now_ns, i, p, reply);
+        }
     }
-    if (id >> 5 >= agent->plan->core.n_targets)
-        return;
-    t = &agent->plan->targets[id >> 5];
-    if ((id & 31) >= t->n_peers || t->link.ifindex != reply->ifindex)
-        return;
-    p = &t->peers[id & 31];
-    if (ip_address_equal(&p->ip, &reply->from) && p->nonce == reply->token.nonce &&
-        p->sequence == reply->token.sequence)
-        peer_answered(agent, now_ns, (uint16_t)(id >> 5), p, reply);
 }

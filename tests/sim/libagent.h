@@ -78,9 +78,10 @@ struct sim_agent {
     size_t n_deeds;
     struct sim_line *lines;
     size_t n_lines;
-    unsigned answers; /* of commands */
-    bool answer_ok;   /* the newest */
-    char answer[512]; /* its message or error */
+    unsigned renewals; /* of leases, asked of the kernel */
+    unsigned answers;  /* of commands */
+    bool answer_ok;    /* the newest */
+    char answer[512];  /* its message or error */
 };
 
 /* Starts the agent with this ipmap. */

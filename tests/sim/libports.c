@@ -182,6 +182,7 @@ static void judge_request(struct sim_agent *agent, const struct sim_nic *nic, co
         sim_agent_note(agent, SIM_RELEASE, &request->ip, request->ifindex);
         break;
     case CLAIMS_RENEW:
+        agent->renewals++;
         break;
     }
 }
