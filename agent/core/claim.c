@@ -262,7 +262,7 @@ int core_failback(struct core *core, nsec_t now_ns, uint32_t nic)
 
     if (n->state == CORE_RELEASING && !n->moving && !n->homing && n->reason == CORE_REASON_OPERATOR)
         return -EINPROGRESS;
-    if (n->n_held == 0 && n->n_claiming == 0 && n->n_releasing == 0)
+    if (n->n_held == 0 && n->n_claiming == 0 && n->n_releasing == 0 && !n->stands)
         return -EALREADY;
     nic_blame(n, NO_ADDRESS, NULL, 0);
     nic_release(core, now_ns, nic, CORE_REASON_OPERATOR);
@@ -273,11 +273,12 @@ void nic_release(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reaso
 {
     struct core_nic *n = &core->nics[nic];
 
-    n->by_operator = n->approved = n->moving = n->homing = false;
+    n->by_operator = n->approved = n->moving = n->homing = n->stands = false;
     nic_end_suspicion(core, nic);
     nic_enter(core, now_ns, nic, CORE_RELEASING, reason);
     /* In reverse order, so that what came on first goes off last. */
     for (uint32_t i = n->n_addresses; i-- > 0;)
         if (core->addresses[n->first_address + i].claim == CORE_CLAIM_HELD)
             address_release(core, n->first_address + i);
+    releases_settled(core, now_ns, nic);
 }

@@ -70,6 +70,8 @@ void nic_enter(struct core *core, nsec_t now_ns, uint32_t nic, enum core_state s
         n->verify_until_ns = NSEC_NEVER;
     if (state == CORE_UP || state == CORE_HOLDING)
         n->yields = 0;
+    if (state == CORE_UP || state == CORE_LATE || state == CORE_DISARMED || state == CORE_CLAIMING)
+        n->stands = false;
     nic_set_timer(core, nic);
     emit(core, &(struct core_action){
                    .type = CORE_CHANGED, .nic = nic, .address = NO_ADDRESS, .target = CORE_NO_TARGET, .was = was});

@@ -171,6 +171,7 @@ struct core_nic {
     bool moving;                   /* its addresses go from one target NIC to another, and are verified there */
     bool homing;                   /* its addresses go back to the first choice of target NIC */
     bool damped;                   /* the source was taken over too often when evidence began: a person is asked */
+    bool stands;                   /* what went with a target NIC is to be claimed again as soon as there is a way */
     bool approved;                 /* this verify answers a question: the loss was found before, a person approved */
     bool intended;                 /* the intent to claim was broadcast since evidence_ns */
     bool asked_apart;              /* rounds of some monitored address do not ask by ARP or ND: verify has to */
@@ -355,6 +356,11 @@ void core_on_released(struct core *core, nsec_t now_ns, uint32_t address, int er
  * out (`lapsed`), nobody knows what happened meanwhile, and it has to be lost and verified again first.
  */
 void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address, bool lapsed);
+/*
+ * The same, and its target NIC went (or went down) with it. The takeover stands: the address is claimed again as soon
+ * as there is a target NIC for it and verify allows it.
+ */
+void core_on_gone_with_nic(struct core *core, nsec_t now_ns, uint32_t address);
 /* Found at start: `address` is on `target` and carries our mark. */
 void core_on_adopted(struct core *core, nsec_t now_ns, uint32_t address, uint16_t target);
 

@@ -147,10 +147,63 @@ void hold_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
         nic_enter(core, now_ns, nic, CORE_RELEASING, CORE_REASON_HOME);
 }
 
+static bool is_way_back(const struct core *core, const struct core_nic *n)
+{
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
+        if (core->addresses[i].claim != CORE_CLAIM_HELD && fit_target(core, &core->addresses[i]) != CORE_NO_TARGET)
+            return true;
+    return false;
+}
+
+/* What went with a target NIC: is there one again? */
+static void go_back(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    if (n->state == CORE_CLAIMING || n->state == CORE_RELEASING)
+        return;
+    if (n->by_operator) {
+        n->stands = false;
+        verify_begin_for_operator(core, now_ns, nic, n->approved);
+        return;
+    }
+    if (is_way_back(core, n)) {
+        n->stands = false;
+        n->moving = true;
+        verify_begin_for_move(core, now_ns, nic);
+        return;
+    }
+    nic_blame(n, NO_ADDRESS, NULL, 0);
+    nic_enter(core, now_ns, nic, n->n_held > 0 ? CORE_HOLDING : CORE_BLOCKED, CORE_REASON_NO_CARRIER);
+}
+
+void core_on_gone_with_nic(struct core *core, nsec_t now_ns, uint32_t address)
+{
+    struct core_address *a = &core->addresses[address];
+    struct core_nic *n = &core->nics[a->nic];
+
+    if (a->claim != CORE_CLAIM_HELD)
+        return;
+    address_set_claim(core, address, CORE_CLAIM_FREE);
+    a->held_on = CORE_NO_TARGET;
+    if (n->disarmed && n->n_held == 0) {
+        /* What could not be given back is gone now. */
+        nic_enter(core, now_ns, a->nic, CORE_DISARMED, n->reason);
+        return;
+    }
+    n->stands = !n->disarmed;
+    if (n->stands)
+        go_back(core, now_ns, a->nic);
+}
+
 void hold_on_link(struct core *core, nsec_t now_ns, uint32_t nic, uint16_t target)
 {
     struct core_nic *n = &core->nics[nic];
 
+    if (n->stands) {
+        go_back(core, now_ns, nic);
+        return;
+    }
     if (n->n_held == 0)
         return;
     plan_home(core, now_ns, nic, target);

@@ -356,7 +356,7 @@ static void nic_on_path_change(struct core *core, nsec_t now_ns, uint32_t nic)
     else if (is_undecided(n->state) && (n->state != CORE_BLOCKED || !path))
         nic_enter(core, now_ns, nic, path || n->n_held > 0 ? nic_idle_state(n) : CORE_BLOCKED,
                   path ? CORE_REASON_NONE : CORE_REASON_NO_CARRIER);
-    else if (n->state == CORE_BLOCKED && n->reason == CORE_REASON_NO_CARRIER && path)
+    else if (n->state == CORE_BLOCKED && n->reason == CORE_REASON_NO_CARRIER && path && !n->stands)
         nic_enter(core, now_ns, nic, CORE_BLOCKED, n->armed ? CORE_REASON_NONE : CORE_REASON_CUT_OFF);
 }
 

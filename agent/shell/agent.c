@@ -252,6 +252,24 @@ void agent_lost_address(struct agent *agent, uint32_t address)
     rounds_arm(agent, address);
 }
 
+void agent_lost_with_nic(struct agent *agent, uint32_t address)
+{
+    struct plan *plan = agent->plan;
+    uint16_t target = plan->core.addresses[address].held_on;
+    char text[IP_ADDRESS_TEXT];
+
+    agent_say(agent, LOG_WARNING,
+              "%s went with %s: it is claimed again as soon as there is a NIC for it, if it is free",
+              ip_address_format(&plan->monitors[address].map->ip, text), plan->targets[target].name);
+    announcer_stop(plan->announcer, address);
+    proof_end(agent, address);
+    lease_end(agent, address);
+    agent->links_changed = true;
+    /* The notice about the NIC itself may come later. */
+    core_on_link(&plan->core, agent->now_ns, target, false);
+    core_on_gone_with_nic(&plan->core, agent->now_ns, address);
+}
+
 /*
  * An administrator, or a second program, has put the address of a source on this very host. The kernel would answer
  * our echo requests itself, so that a dead source would look alive for ever.
@@ -292,7 +310,10 @@ void agent_on_address_changed(struct agent *agent, nsec_t now_ns, const struct l
         note_own(agent, number, present);
     if (present || !is_held(agent->plan, number, address))
         return;
-    agent_lost_address(agent, number);
+    if (lease_ran_out(agent, number) || agent->ports->carrier(agent->userdata, address->ifindex) > 0)
+        agent_lost_address(agent, number);
+    else
+        agent_lost_with_nic(agent, number);
 }
 
 void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct claims_request *request, int error)

@@ -198,6 +198,8 @@ void leaving_free(struct agent *agent);
 
 /* The kernel does not have a held address any more, and it was not us. */
 void agent_lost_address(struct agent *agent, uint32_t address);
+/* The same, and its NIC is gone or down, too. */
+void agent_lost_with_nic(struct agent *agent, uint32_t address);
 
 /* lease.c */
 /* What to ask of the kernel for the address: whole seconds, 0 for no end. */

@@ -63,15 +63,30 @@ static void reannounce(struct agent *agent, nsec_t now_ns, uint16_t number, bool
     }
 }
 
+/* Another NIC by that name, or none: what was held went with the one before, and what was asked through it, too. */
+static void replace_nic(struct agent *agent, nsec_t now_ns, uint16_t number)
+{
+    const struct plan *plan = agent->plan;
+
+    for (uint32_t i = 0; i < plan->core.n_addresses; i++)
+        if (plan->core.addresses[i].claim == CORE_CLAIM_HELD && plan->core.addresses[i].held_on == number)
+            agent_lost_with_nic(agent, i);
+    core_on_link(&agent->plan->core, now_ns, number, false);
+}
+
 static void refresh_target(struct agent *agent, nsec_t now_ns, uint16_t number)
 {
     struct plan *plan = agent->plan;
     struct target *t = &plan->targets[number];
     struct own_addresses own = {.agent = agent, .target = t};
-    bool was_fit = plan->core.targets[number].fit, fit = false;
+    int ifindex_before = t->link.ifindex;
+    bool was_fit, fit = false;
 
     if (agent->ports->link_by_name(agent->userdata, t->name, &t->link) < 0)
         memset(&t->link, 0, sizeof t->link);
+    if (ifindex_before != 0 && ifindex_before != t->link.ifindex)
+        replace_nic(agent, now_ns, number);
+    was_fit = plan->core.targets[number].fit;
     t->n_own = 0;
     if (t->link.ifindex != 0) {
         agent->ports->each_address(agent->userdata, t->link.ifindex, collect_own, &own);
@@ -90,9 +105,9 @@ static void refresh_target(struct agent *agent, nsec_t now_ns, uint16_t number)
 
 void links_refresh(struct agent *agent, nsec_t now_ns)
 {
-    agent->links_changed = false;
     for (uint16_t i = 0; i < agent->plan->core.n_targets; i++)
         refresh_target(agent, now_ns, i);
+    agent->links_changed = false;
 }
 
 void links_recheck(struct agent *agent, nsec_t now_ns)

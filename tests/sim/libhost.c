@@ -112,6 +112,20 @@ void sim_nic_remove(struct sim_nic *nic, const char *text)
         sim_agent_address_changed(nic->host->agent, nic, &address.ip, address.prefix, false);
 }
 
+void sim_nic_drop(struct sim_nic *nic, uint8_t family)
+{
+    for (size_t i = nic->n_addresses; i-- > 0;) {
+        struct sim_address gone = nic->addresses[i];
+
+        if (family != 0 && gone.ip.family != family)
+            continue;
+        take_off(nic, &nic->addresses[i]);
+        sim_judge_overlap(nic->segment->world, &gone.ip);
+        if (nic->host->agent)
+            sim_agent_address_changed(nic->host->agent, nic, &gone.ip, gone.prefix, false);
+    }
+}
+
 void sim_host_set_alive(struct sim_host *host, bool alive)
 {
     host->alive = alive;
@@ -143,7 +157,10 @@ void sim_host_step_clock(struct sim_host *host, nsec_t by_ns)
 
 struct sim_nic *sim_host_nic(const struct sim_host *host, int ifindex)
 {
-    return ifindex >= 2 && (size_t)ifindex < host->n_nics + 2 ? host->nics[ifindex - 2] : NULL;
+    for (size_t i = 0; i < host->n_nics; i++)
+        if (ifindex > 0 && host->nics[i]->ifindex == ifindex)
+            return host->nics[i];
+    return NULL;
 }
 
 struct sim_address *sim_nic_find(const struct sim_nic *nic, const struct ip_address *ip)

@@ -45,6 +45,8 @@ struct sim_nic *sim_nic_new(struct sim_host *host, const char *name, struct sim_
 void sim_nic_add(struct sim_nic *nic, const char *text);
 void sim_nic_put_on(struct sim_nic *nic, const struct sim_address *address);
 void sim_nic_remove(struct sim_nic *nic, const char *text);
+/* All of a family, 0: all, goes. */
+void sim_nic_drop(struct sim_nic *nic, uint8_t family);
 
 /* Dies without a word, or lives again. */
 void sim_host_set_alive(struct sim_host *host, bool alive);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "tests/sim/libhost.h"
 #include "tests/sim/libworld.h"
@@ -153,7 +154,24 @@ void sim_nic_set_up(struct sim_nic *nic, bool up)
     bool had_carrier = sim_nic_has_carrier(nic);
 
     nic->up = up;
+    if (!up)
+        sim_nic_drop(nic, AF_INET6);
     review(nic, had_carrier);
+}
+
+void sim_nic_destroy(struct sim_nic *nic)
+{
+    sim_nic_set_up(nic, false);
+    sim_nic_drop(nic, 0);
+    nic->ifindex = 0;
+    sim_host_links_changed(nic->host);
+}
+
+void sim_nic_create_again(struct sim_nic *nic, int ifindex)
+{
+    nic->ifindex = ifindex;
+    sim_nic_set_up(nic, true);
+    sim_host_links_changed(nic->host);
 }
 
 void sim_nic_set_faults(struct sim_nic *nic, const struct sim_faults *faults)

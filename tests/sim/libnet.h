@@ -115,6 +115,9 @@ void sim_nic_send(struct sim_nic *nic, const struct sim_frame *frame);
 /* The cable goes in or out, or the NIC up or down; the host's kernel tells after its lag. */
 void sim_nic_connect(struct sim_nic *nic, bool connected);
 void sim_nic_set_up(struct sim_nic *nic, bool up);
+/* The NIC is no more, and comes back by the same name under another number, without addresses. */
+void sim_nic_destroy(struct sim_nic *nic);
+void sim_nic_create_again(struct sim_nic *nic, int ifindex);
 void sim_nic_set_faults(struct sim_nic *nic, const struct sim_faults *faults);
 /* Since when frames surely pass between the two, both ways; NSEC_NEVER where they may not. */
 nsec_t sim_nics_joined_since(const struct sim_nic *a, const struct sim_nic *b);

@@ -215,7 +215,7 @@ static int port_link_by_name(void *userdata, const char *name, struct link_info 
     for (size_t i = 0; i < agent->host->n_nics; i++) {
         const struct sim_nic *nic = agent->host->nics[i];
 
-        if (strcmp(nic->name, name) != 0)
+        if (strcmp(nic->name, name) != 0 || nic->ifindex == 0)
             continue;
         *ret = (struct link_info){
             .ifindex = nic->ifindex, .mac = nic->mac, .up = nic->up, .carrier = nic->carrier_told, .ethernet = true};

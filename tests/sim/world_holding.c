@@ -130,6 +130,118 @@ static void the_source_returns_during_a_move(void **state)
     }
 }
 
+/* Its NIC is removed and made anew: what was held went with it, and comes back with it. */
+static void a_nic_is_made_anew(void **state)
+{
+    (void)state;
+    for (uint64_t seed = sim_seed(); seed < sim_seed() + 50; seed++) {
+        nsec_t away_ns, back_ns;
+        struct scene s;
+
+        scene_begin_with(&s, seed);
+        hold(&s, SCENE_PLAIN);
+        away_ns = (nsec_t)sim_random_below(&s.world->random, NSEC_PER_SEC);
+        if (sim_random_hit(&s.world->random, 500000))
+            s.target->link_lag_ns = 300 * NSEC_PER_MSEC;
+        sim_nic_destroy(s.target_nic);
+        scene_run(&s, away_ns);
+        if (away_ns > 400 * NSEC_PER_MSEC) {
+            assert_state(&s, "blocked");
+            assert_reason(&s, "carrier");
+            assert_int_equal(sim_agent_did(s.agent, SIM_CLAIM, SCENE_IP), 1);
+        }
+        back_ns = scene_now(&s);
+        sim_nic_create_again(s.target_nic, 77);
+        sim_nic_add(s.target_nic, "192.0.2.20/24");
+        sim_nic_add(s.target_nic, "2001:db8::20/64");
+        scene_run(&s, s.target->link_lag_ns + 200 * NSEC_PER_MSEC);
+        assert_state(&s, "holding");
+        assert_holds(&s, SCENE_IP);
+        assert_holds(&s, SCENE_IP6);
+        assert_int_equal(sim_agent_said(s.agent, "192.0.2.10 went with eth0"), 1);
+        assert_int_equal(sim_agent_did(s.agent, SIM_CLAIM, SCENE_IP), 2);
+        assert_true(scene_now(&s) - back_ns < NSEC_PER_SEC);
+        scene_run(&s, 3 * NSEC_PER_SEC);
+        assert_string_equal(sim_agent_proof(s.agent, "web1", "eth0", SCENE_IP), "confirmed");
+        sim_agent_command(s.agent, "failback", "web1", NULL);
+        scene_run(&s, NSEC_PER_SEC);
+        assert_free(&s, SCENE_IP);
+        assert_free(&s, SCENE_IP6);
+        scene_end(&s);
+    }
+}
+
+/* While the NIC was away its source came back, or a person gave it all back: nothing is claimed then. */
+static void a_nic_is_made_anew_too_late(void **state)
+{
+    (void)state;
+    for (int given_back = 0; given_back < 2; given_back++) {
+        struct scene s;
+
+        scene_begin(&s);
+        hold(&s, SCENE_PLAIN);
+        sim_nic_destroy(s.target_nic);
+        scene_run(&s, NSEC_PER_SEC);
+        if (given_back) {
+            sim_agent_command(s.agent, "failback", "web1", NULL);
+            assert_state(&s, "disarmed");
+        } else {
+            sim_host_set_alive(s.source, true);
+        }
+        sim_nic_create_again(s.target_nic, 77);
+        sim_nic_add(s.target_nic, "192.0.2.20/24");
+        sim_nic_add(s.target_nic, "2001:db8::20/64");
+        scene_run(&s, 10 * NSEC_PER_SEC);
+        assert_int_equal(sim_agent_did(s.agent, SIM_CLAIM, SCENE_IP), 1);
+        assert_state(&s, given_back ? "disarmed" : "up");
+        scene_end(&s);
+    }
+}
+
+/* With another NIC to fall back to, it does not wait for the first. */
+static void a_nic_goes_and_there_is_another(void **state)
+{
+    struct scene s;
+    struct sim_nic *second;
+
+    (void)state;
+    scene_begin(&s);
+    second = sim_nic_new(s.target, "eth1", s.lan);
+    sim_nic_add(second, "192.0.2.21/24");
+    hold(&s, "source web1 { nic eth0 { 192.0.2.10/24 dev eth0 or eth1 } }");
+    sim_nic_destroy(s.target_nic);
+    scene_run(&s, 300 * NSEC_PER_MSEC);
+    assert_ptr_equal(sim_host_find(s.target, &s.pings->to), second);
+    assert_state(&s, "holding");
+    scene_end(&s);
+}
+
+/* The kernel keeps IPv4 addresses on a NIC that is down, and drops those of IPv6. */
+static void a_nic_goes_down_and_up(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_begin(&s);
+    hold(&s, SCENE_PLAIN);
+    sim_nic_set_up(s.target_nic, false);
+    scene_run(&s, 3 * NSEC_PER_SEC);
+    assert_holds(&s, SCENE_IP);
+    assert_free(&s, SCENE_IP6);
+    assert_state(&s, "holding");
+    assert_reason(&s, "carrier");
+    sim_nic_set_up(s.target_nic, true);
+    sim_nic_add(s.target_nic, "2001:db8::20/64");
+    scene_run(&s, 300 * NSEC_PER_MSEC);
+    assert_holds(&s, SCENE_IP6);
+    assert_int_equal(sim_agent_did(s.agent, SIM_CLAIM, SCENE_IP), 1);
+    assert_int_equal(sim_agent_did(s.agent, SIM_CLAIM, SCENE_IP6), 2);
+    scene_run(&s, 3 * NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    assert_int_equal(sim_agent_said(s.agent, "another program"), 0);
+    scene_end(&s);
+}
+
 static void the_source_is_seen_to_come_back(void **state)
 {
     struct scene s;
@@ -170,6 +282,10 @@ int main(void)
         cmocka_unit_test(what_is_deleted_when_the_source_is_back),
         cmocka_unit_test(held_addresses_follow_the_carrier),
         cmocka_unit_test(the_source_returns_during_a_move),
+        cmocka_unit_test(a_nic_is_made_anew),
+        cmocka_unit_test(a_nic_is_made_anew_too_late),
+        cmocka_unit_test(a_nic_goes_and_there_is_another),
+        cmocka_unit_test(a_nic_goes_down_and_up),
         cmocka_unit_test(the_source_is_seen_to_come_back),
         cmocka_unit_test(held_is_announced_for_ever),
     };
