@@ -16,10 +16,12 @@
 #include "agent/guard/child.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,6 +45,9 @@
 #define TROUBLE_PAUSE_NS (10 * NSEC_PER_MSEC)
 #define TROUBLES_MAX 200
 
+/* Names in one line: below what a pipe takes at once (PIPE_BUF). */
+#define NAMES_BYTES 1024
+
 struct child {
     const struct child_options *options;
     int socket;               /* leads to the agent; -EBADF when that is gone */
@@ -60,6 +65,7 @@ struct child {
     unsigned troubles;        /* such batches in a row */
     unsigned released, stuck; /* to be told: taken off; could not be */
     const char *why;          /* what the agent did, for which these were */
+    char names[NAMES_BYTES];  /* of those released that were not named yet */
     bool overfull;            /* that there is no memory for a note was said already */
 };
 
@@ -172,15 +178,37 @@ static bool is_gone(const struct child *child)
     return child->gone_ns != NSEC_UNSET;
 }
 
+static void say_names(struct child *child)
+{
+    if (child->names[0] != '\0')
+        say("%sreleased by the guard: %s\n", alert_prefix(), child->names);
+    child->names[0] = '\0';
+}
+
+static void note_name(struct child *child, const struct guard_held *held)
+{
+    char ip[IP_ADDRESS_TEXT], nic[IF_NAMESIZE], name[IP_ADDRESS_TEXT + IF_NAMESIZE + 16];
+    size_t used;
+
+    if (!if_indextoname((unsigned)held->ifindex, nic))
+        snprintf(nic, sizeof nic, "NIC %d", held->ifindex);
+    snprintf(name, sizeof name, "%s/%u on %s", ip_address_format(&held->ip, ip), held->prefix, nic);
+    if (strlen(child->names) + strlen(name) + sizeof ", " > sizeof child->names)
+        say_names(child);
+    used = strlen(child->names);
+    snprintf(child->names + used, sizeof child->names - used, "%s%s", used > 0 ? ", " : "", name);
+}
+
 static void on_result(void *userdata, const struct claims_request *request, int error)
 {
     struct guard_held held = {.ifindex = request->ifindex, .ip = request->ip, .prefix = request->prefix};
     struct child *child = userdata;
 
     child->asked--;
-    if (error == 0)
+    if (error == 0) {
         child->released++;
-    else if (error != -EADDRNOTAVAIL && error != -EACCES && error != -ENODEV) {
+        note_name(child, &held);
+    } else if (error != -EADDRNOTAVAIL && error != -EACCES && error != -ENODEV) {
         child->trouble = true;
         return;
     }
@@ -252,6 +280,7 @@ static void tell(struct child *child)
 {
     if (child->released == 0 && child->stuck == 0)
         return;
+    say_names(child);
     if (!is_gone(child) && child->released > 0)
         report(child, MESSAGE_RELEASED, (int)child->released);
     say("%sthe agent %s: %u address%s released by the guard\n", alert_prefix(), child->why, child->released,

@@ -46,7 +46,8 @@ static void test_agent_killed(void **state)
     kill_agent(agent);
     assert_in_time(await_marked(0, start_ns));
     await_end(agent);
-    assert_true(was_said(world, "<1>the agent died: 2 addresses released by the guard\n"));
+    assert_true(was_said(world, "<1>released by the guard: 2001:db8::10/128 on v0, 192.0.2.10/32 on v0\n"
+                                "<1>the agent died: 2 addresses released by the guard\n"));
     assert_int_equal(pid_in_file(world, "pid"), 0);
 }
 
