@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Leases: what is held carries a valid lifetime in the kernel, which takes it off by itself when nobody renews it. It
- * is renewed at a third of its length, so that two renewals may be late on a busy host; many are renewed in batches,
- * each with a turn of its own.
+ * is renewed at about a third of its length, so that a renewal may be late by as much again on a busy host. Many are
+ * renewed in batches, each with a turn of its own, at times that are spread over that third: so the kernel is never
+ * busy with all of them at once, neither with renewals nor, when nobody is left to renew them, with their ends.
  */
 #include <errno.h>
 #include <syslog.h>
@@ -12,10 +13,12 @@
 /* Parts of a lease: renewed after one, tried again after a tenth where the kernel could not say. */
 #define RENEW_PART 3
 #define RETRY_PART 10
+/* A renewal is early or late by so much of a third, so that each batch comes to its own time. */
+#define SHIFT_PART 8
 /* Renewals of one turn; the rest gets its own turns. */
 #define RENEW_AT_ONCE 64
 /* What is due within this part of its lease goes along with what is due: a batch costs hardly more than one. */
-#define ALONG_PART 8
+#define ALONG_PART (RENEW_PART * SHIFT_PART)
 /*
  * With many addresses on one NIC a renewal of all takes the kernel long (it walks lists, for IPv6 the square of them).
  * So that it is not busy with nothing else, the lease grows by a second for so many.
@@ -35,6 +38,16 @@ uint32_t lease_seconds(const struct plan *plan, uint32_t address)
            plan->n_ipv6 / IPV6_A_SECOND;
 }
 
+/* When the address is renewed next: about a third of the lease from now, at the time of its batch in each third. */
+static nsec_t next_renewal(const struct agent *agent, uint32_t address, nsec_t length_ns)
+{
+    nsec_t period_ns = length_ns / RENEW_PART, earliest_ns = agent->now_ns + period_ns / SHIFT_PART;
+    uint32_t n_batches = (agent->plan->core.n_addresses + RENEW_AT_ONCE - 1) / RENEW_AT_ONCE;
+    nsec_t phase_ns = period_ns / n_batches * (address / RENEW_AT_ONCE);
+
+    return earliest_ns + period_ns - (earliest_ns + period_ns - phase_ns) % period_ns;
+}
+
 /* The kernel acknowledged a lease that was asked for at asked_ns. */
 static void granted(struct agent *agent, uint32_t address, nsec_t asked_ns)
 {
@@ -43,7 +56,7 @@ static void granted(struct agent *agent, uint32_t address, nsec_t asked_ns)
 
     m->lease_until_ns = length_ns ? asked_ns + length_ns : NSEC_NEVER;
     if (length_ns)
-        heap_set(&agent->plan->leases, address, agent->now_ns + length_ns / RENEW_PART);
+        heap_set(&agent->plan->leases, address, next_renewal(agent, address, length_ns));
 }
 
 void lease_begin(struct agent *agent, uint32_t address)
