@@ -19,7 +19,7 @@
 #define BEAT_MS 20
 #define AGENTS_MAX 4
 #define GUARDS_MAX 4
-#define SAID_BYTES 4096
+#define SAID_BYTES 32768
 
 /* What an agent does. */
 struct plan {
