@@ -125,7 +125,7 @@ void core_init(struct core *core, nsec_t now_ns)
         assert(n->source < core->n_sources && n->n_monitored > 0);
         n->armed = core->sources[n->source].claim_unseen;
         n->since_ns = now_ns;
-        n->reason_address = NO_ADDRESS;
+        n->reason_address = n->question_address = NO_ADDRESS;
         n->next_ask_ns = n->verify_until_ns = n->approval_until_ns = n->watch_next_ns = NSEC_NEVER;
         n->question_ns = n->home_ns = NSEC_NEVER;
     }

@@ -198,7 +198,7 @@ struct core_nic {
     nsec_t watch_next_ns;           /* when the source, and everybody, is asked next; NSEC_NEVER */
     uint32_t watch_turns;           /* how often so far */
     nsec_t question_ns;             /* when the source is asked next to prove that it is there; NSEC_NEVER */
-    uint32_t question_address;      /* for which address */
+    uint32_t question_address;      /* for which address; UINT32_MAX */
     uint32_t answers;               /* to questions in a row; 0: no proof is under way */
     uint32_t extras;                /* meanwhile, to no question */
     nsec_t distrust_ns;             /* until when no answer counts, because of those; 0 */

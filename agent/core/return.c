@@ -126,6 +126,16 @@ static void judge_return(struct core *core, nsec_t now_ns, uint32_t nic)
     nic_release(core, now_ns, nic, CORE_REASON_RETURNED);
 }
 
+void return_end_proof(struct core *core, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    n->answers = n->extras = 0;
+    n->question_ns = NSEC_NEVER;
+    n->question_address = NO_ADDRESS;
+    nic_set_timer(core, nic);
+}
+
 /* An answer to a question. */
 static void count_answer(struct core *core, nsec_t now_ns, uint32_t address)
 {
@@ -140,22 +150,13 @@ static void count_answer(struct core *core, nsec_t now_ns, uint32_t address)
     n->answers++;
     n->question_ns = now_ns + PROOF_SPACING_NS;
     if (n->answers == PROOF_ANSWERS) {
-        n->answers = n->extras = 0;
-        n->question_ns = NSEC_NEVER;
+        return_end_proof(core, a->nic);
         n->back_since_ns = now_ns;
         say_of(core, CORE_RETURNED, address, &a->mac);
         judge_return(core, now_ns, a->nic);
+        return;
     }
     nic_set_timer(core, a->nic);
-}
-
-void return_end_proof(struct core *core, uint32_t nic)
-{
-    struct core_nic *n = &core->nics[nic];
-
-    n->answers = n->extras = 0;
-    n->question_ns = NSEC_NEVER;
-    nic_set_timer(core, nic);
 }
 
 /* An answer to no question, or to one that had its answer. A network that doubles frames brings as many of them. */
@@ -172,10 +173,11 @@ static void count_extra(struct core *core, nsec_t now_ns, uint32_t address)
 static void go_on_proving(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
-    const struct core_address *a = &core->addresses[n->question_address];
+    const struct core_address *a;
 
     if (n->question_ns > now_ns)
         return;
+    a = &core->addresses[n->question_address];
     if (a->source_asked_ns != NSEC_UNSET || a->claim != CORE_CLAIM_HELD) {
         return_end_proof(core, nic); /* the question before was not answered */
         return;
@@ -232,10 +234,8 @@ void return_begin(struct core *core, nsec_t now_ns, uint32_t nic)
 
     n->watch_turns = 0;
     n->watch_next_ns = now_ns + look_ns(core);
-    n->question_ns = NSEC_NEVER;
-    n->answers = n->extras = 0;
     n->back_since_ns = n->other_ns = n->contest_ns = NSEC_UNSET;
-    nic_set_timer(core, nic);
+    return_end_proof(core, nic);
 }
 
 void return_on_time(struct core *core, nsec_t now_ns, uint32_t nic)

@@ -346,7 +346,7 @@ void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct clai
     /* The file changed the lease while it was asked for. */
     if (error == 0 && plan->core.addresses[address].claim == CORE_CLAIM_HELD &&
         request->valid_s != lease_seconds(plan, address))
-        lease_resume(agent, address);
+        lease_resume(agent, address, request->valid_s ? request->valid_s : UINT32_MAX);
     let_in_refresh(agent, address);
     rounds_arm(agent, address);
 }

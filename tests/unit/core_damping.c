@@ -230,8 +230,10 @@ static void policy_goes_first(void **state)
 
 static void a_reload_does_not_forget(void **state)
 {
-    static const uint32_t pairs[] = {0, 1};
-    static const uint16_t targets[] = {0, 1};
+    static const struct core_carried carried[] = {
+        {.address = 0, .held_on = CORE_NO_TARGET, .given_on = CORE_NO_TARGET},
+        {.address = 1, .held_on = CORE_NO_TARGET, .given_on = CORE_NO_TARGET},
+    };
     struct world w, to;
 
     (void)state;
@@ -245,7 +247,7 @@ static void a_reload_does_not_forget(void **state)
         add_address(&to, 0, 1);
     start_unfit(&to, 2);
     limit(&to, 1);
-    core_carry(&to.core, 0, &w.core, 0, pairs, targets);
+    core_carry(&to.core, 0, &w.core, 0, carried, false);
     for (uint16_t i = 0; i < 2; i++)
         link_is(&to, i, true);
     lose(&to, 0, 1);
