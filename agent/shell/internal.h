@@ -39,6 +39,8 @@ struct monitor {
     const struct ipmap_address *map;
     uint8_t kinds;          /* bits of the kinds that its rounds ask */
     uint8_t unsent_kinds;   /* bits of those that could not be sent in the newest round */
+    bool mac_answered;      /* since the newest round began, somebody answered by ARP or ND */
+    bool mac_silent;        /* nobody did in the round before, whatever other kinds say: the MAC may be an old one */
     bool is_ours_otherwise; /* this host has the address, and not by a claim: whoever asked for it would hear us */
     /* the claim */
     int ifindex;               /* NIC it was put on */

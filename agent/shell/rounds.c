@@ -69,8 +69,10 @@ static int send_kind(struct agent *agent, uint32_t address, const struct target 
         return -EADDRNOTAVAIL;
     if (own)
         request.from = *own;
-    if (is_link_kind(kind) && m->tracker.misses == 0)
-        request.peer = a->mac; /* unicast; from the first miss on by broadcast, which is evidence for verify */
+    /* Unicast; from the first miss on by broadcast, which is evidence for verify. So it is while pings alone are
+     * answered: the source has another MAC by now, or what was learned was the MAC of a target that stood in for it. */
+    if (is_link_kind(kind) && m->tracker.misses == 0 && !m->mac_silent)
+        request.peer = a->mac;
     return agent->ports->probe(agent->userdata, &request);
 }
 
@@ -83,6 +85,8 @@ static void start_round(struct agent *agent, nsec_t now_ns, uint32_t address)
     int error = -ENETDOWN;
 
     m->unsent_kinds = m->kinds;
+    m->mac_silent = !m->mac_answered;
+    m->mac_answered = false;
     if (m->is_ours_otherwise) {
         tracker_cannot_probe(&m->tracker, EADDRINUSE);
         return;
@@ -242,6 +246,7 @@ static void on_address_reply(struct agent *agent, uint32_t address, const struct
     case TRACKER_ANSWER_IN_TIME:
     case TRACKER_ANSWER_LATE:
     case TRACKER_ANSWER_AGAIN:
+        agent->plan->monitors[address].mac_answered |= mac != NULL;
         core_on_answer(core, agent->now_ns, address, mac);
         if (!mac)
             learn_mac(agent, address);

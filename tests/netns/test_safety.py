@@ -275,6 +275,25 @@ class TwoTargets(Story):
             self.assertEqual(self.holders(rival), 1)
             time.sleep(0.02)
 
+    def test_one_that_started_while_the_other_stood_in(self) -> None:
+        """It takes the other's MAC for the source's at first, but not for longer than that lasts."""
+        rival = self.lan.host("rival")
+        rival.nic("eth0", "192.0.2.30/24", "2001:db8::30/64")
+        first = self.holding(ipmap(f"{V4}/24 dev eth0"))
+        second = self.agent(ipmap(interval_ms=200, misses=2), host=rival)
+        second.wait_for(lambda r: second.address(V4, r)["mac"] == self.target_mac(), what="it takes it for the source")
+        self.source.heal()
+        first.wait_log("the source is back")
+        self.assertEqual(first.ctl("failback", "web1")[0], 0)
+        before = second.address(V4)["rounds"]
+        report = second.wait_for(lambda r: second.address(V4, r)["mac"] == self.source_mac(), what="it learns better")
+        self.assertLess(second.address(V4, report)["rounds"] - before, 10, "it did not wait for a round without answers")
+        first.kill()
+        self.source.crash_silently()
+        second.wait_state("web1/eth0", "holding")
+        self.source.heal()
+        second.wait_log("the source is back", self.source_mac())
+
     def holders(self, rival) -> int:
         return sum(f"{V4}/32" in held_on(host) for host in (self.target, rival))
 
