@@ -18,6 +18,7 @@ void address_claim(struct core *core, uint32_t address, uint16_t target)
     a->held_on = target;
     a->error = 0;
     a->refusal = CORE_REASON_NONE;
+    a->give_backs = 0;
     emit_for_address(core, CORE_CLAIM, address, target);
 }
 
@@ -118,7 +119,6 @@ static void address_hold(struct core *core, nsec_t now_ns, uint32_t address)
     if (mac_address_is_unset(&a->mac))
         a->mac = core->nics[a->nic].mac;
     a->source_asked_ns = a->source_seen_ns = a->defended_ns = NSEC_UNSET;
-    a->give_backs = 0;
 }
 
 /* From the fallback NIC to the first choice: nobody else can have taken it in between. */
@@ -224,18 +224,25 @@ void core_on_released(struct core *core, nsec_t now_ns, uint32_t address, int er
         a->error = error;
         nic_blame(n, address, NULL, error);
     } else {
-        address_set_claim(core, address, CORE_CLAIM_FREE);
-        a->given_on = a->held_on;
-        a->held_on = CORE_NO_TARGET;
+        address_leave(core, now_ns, address, n->reason == CORE_REASON_OPERATOR || n->reason == CORE_REASON_RETURNED);
         a->error = 0;
-        a->give_backs = n->reason == CORE_REASON_OPERATOR || n->reason == CORE_REASON_RETURNED ? GIVE_BACKS : 0;
-        a->given_back_ns = now_ns;
-        a->give_back_ns = NSEC_UNSET;
         /* A source that only probed for it must hear nobody speak for it: RFC 5227 section 2.1.1. */
         if (n->back_since_ns != NSEC_UNSET && a->source_seen_ns != NSEC_UNSET)
             address_give_back(core, now_ns, address);
     }
     releases_settled(core, now_ns, a->nic);
+}
+
+void address_leave(struct core *core, nsec_t now_ns, uint32_t address, bool tell)
+{
+    struct core_address *a = &core->addresses[address];
+
+    address_set_claim(core, address, CORE_CLAIM_FREE);
+    a->given_on = a->held_on;
+    a->held_on = CORE_NO_TARGET;
+    a->give_backs = tell ? GIVE_BACKS : 0;
+    a->given_back_ns = now_ns;
+    a->give_back_ns = NSEC_UNSET;
 }
 
 void address_give_back(struct core *core, nsec_t now_ns, uint32_t address)

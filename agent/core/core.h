@@ -227,6 +227,7 @@ struct core_source {
     bool announce_source;       /* on failback, announce the source's MAC for it */
     bool failback_automatic;    /* release when the source is back */
     nsec_t hold_down_ns;        /* once it has been back for so long */
+    nsec_t look_ns;             /* from one look for the source and for other holders to the next, while it is held */
     uint32_t verify_asks;       /* broadcasts that must stay unanswered where no ARP/ND round gave them */
     nsec_t verify_spacing_ns;   /* from one to the next, and what an answer to the last may take */
     nsec_t approval_timeout_ns; /* NSEC_NEVER */

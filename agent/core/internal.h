@@ -90,6 +90,8 @@ void address_claim(struct core *core, uint32_t address, uint16_t target);
 void address_release(struct core *core, uint32_t address);
 /* Takes off all that is held of the NIC, for `reason`, and begins no more. */
 void nic_release(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason);
+/* It is not held any more. tell: the LAN has to be told where the source is, once that answers. */
+void address_leave(struct core *core, nsec_t now_ns, uint32_t address, bool tell);
 /* Tells the LAN that the source has the address again, where it was released not long ago. */
 void address_give_back(struct core *core, nsec_t now_ns, uint32_t address);
 /* Claims what verify allows of the NIC (all that has a fit target where `reason` is FORCED). */

@@ -18,13 +18,11 @@
  */
 #include "agent/core/internal.h"
 
-/* From one look to the next, for one NIC, and so much more for each NIC of the file. */
-#define LOOK_NS (250 * NSEC_PER_MSEC)
+/* From one look to the next, at least, for each NIC of the file. */
 #define LOOK_EACH_NS (100 * NSEC_PER_USEC)
 /* Addresses of a NIC that the source is asked for in one look. */
 #define LOOK_AT_ONCE 16
-/* Everybody is asked once in so long, and so much longer for each NIC of the file. */
-#define ASK_ALL_NS (1 * NSEC_PER_SEC)
+/* Everybody is asked in each look, but no more often than this for each NIC of the file: these are broadcasts. */
 #define ASK_ALL_EACH_NS (20 * NSEC_PER_MSEC)
 /* An answer that comes later after its question is none. */
 #define ANSWER_WITHIN_NS (1 * NSEC_PER_SEC)
@@ -41,9 +39,9 @@
 /* Looks in which the source may be silent before it is gone again. */
 #define SILENT_LOOKS 4
 
-static nsec_t look_ns(const struct core *core)
+static nsec_t look_ns(const struct core *core, const struct core_nic *n)
 {
-    return nsec_max(LOOK_NS, core->n_nics * LOOK_EACH_NS);
+    return nsec_max(core->sources[n->source].look_ns, core->n_nics * LOOK_EACH_NS);
 }
 
 static bool is_recent(nsec_t then_ns, nsec_t now_ns, nsec_t within_ns)
@@ -206,7 +204,7 @@ static void look_for_source(struct core *core, nsec_t now_ns, uint32_t nic)
         if (i < LOOK_AT_ONCE && core->addresses[address].claim == CORE_CLAIM_HELD && !is_questioned(n, address))
             ask_source(core, now_ns, address);
     }
-    if (!is_recent(newest_ns, now_ns, SILENT_LOOKS * look_ns(core)))
+    if (!is_recent(newest_ns, now_ns, SILENT_LOOKS * look_ns(core, n)))
         core->nics[nic].back_since_ns = NSEC_UNSET;
 }
 
@@ -214,7 +212,8 @@ static void look_for_source(struct core *core, nsec_t now_ns, uint32_t nic)
 static void look_for_others(struct core *core, uint32_t nic)
 {
     const struct core_nic *n = &core->nics[nic];
-    uint32_t each = (uint32_t)((ASK_ALL_NS + core->n_nics * ASK_ALL_EACH_NS) / look_ns(core));
+    nsec_t look = look_ns(core, n);
+    uint32_t each = (uint32_t)((core->n_nics * ASK_ALL_EACH_NS + look - 1) / look);
 
     if (n->watch_turns % each != 0)
         return;
@@ -233,7 +232,7 @@ void return_begin(struct core *core, nsec_t now_ns, uint32_t nic)
     struct core_nic *n = &core->nics[nic];
 
     n->watch_turns = 0;
-    n->watch_next_ns = now_ns + look_ns(core);
+    n->watch_next_ns = now_ns + look_ns(core, n);
     n->back_since_ns = n->other_ns = n->contest_ns = NSEC_UNSET;
     return_end_proof(core, nic);
 }
@@ -245,7 +244,7 @@ void return_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
     go_on_proving(core, now_ns, nic);
     if (n->watch_next_ns > now_ns)
         return;
-    n->watch_next_ns = n->n_held > 0 ? now_ns + look_ns(core) : NSEC_NEVER;
+    n->watch_next_ns = n->n_held > 0 ? now_ns + look_ns(core, n) : NSEC_NEVER;
     look_for_source(core, now_ns, nic);
     look_for_others(core, nic);
     n->watch_turns++;

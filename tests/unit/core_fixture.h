@@ -77,6 +77,7 @@ static inline struct core_source *add_source(struct world *w)
     w->sources[w->core.n_sources] = (struct core_source){.first_nic = w->core.n_nics,
                                                          .misses = MISSES,
                                                          .verify_asks = ASKS,
+                                                         .look_ns = LOOK_NS,
                                                          .verify_spacing_ns = SPACING_NS,
                                                          .approval_timeout_ns = NSEC_NEVER};
     return &w->sources[w->core.n_sources++];
