@@ -6,6 +6,8 @@
 #   make deps         install the Debian packages that all this needs                 (as root)
 #   make test-unit    the unit tests alone
 #   make sim [SEED=n] the scripted worlds on virtual time
+#   make chaos        random faults of real programs on LANs of namespaces [TIME=seconds] [SEED=n]   (as root)
+#   make peers        side by side with keepalived and ucarp, in numbers            (as root)
 #   make lint         everything that judges the sources; `make lint-list` names the parts
 #   make coverage     lines that unit tests and worlds reach, with the limits that must hold
 #   make fuzz [TIME=seconds] [FUZZ=name]
@@ -162,10 +164,11 @@ endif
 DEPS_BUILD := make gcc libc6-dev pkg-config bison flex libnl-3-dev libnl-route-3-dev libmnl-dev libpcap-dev \
               libsystemd-dev libjansson-dev libcap-ng-dev
 DEPS_LAN   := python3 iproute2 iputils-arping iputils-ping nftables tcpdump
+DEPS_PEERS := keepalived ucarp
 DEPS_CHECK := libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck mandoc shellcheck pyflakes3 \
               gcovr systemd
 deps:
-	@.ci/deps $(DEPS_BUILD) $(DEPS_LAN) $(DEPS_CHECK)
+	@.ci/deps $(DEPS_BUILD) $(DEPS_LAN) $(DEPS_PEERS) $(DEPS_CHECK)
 
 demo:
 	@.ci/deps $(DEPS_BUILD) $(DEPS_LAN)
@@ -180,6 +183,12 @@ test-unit:
 	+@python3 tests/run.py --only unit/
 sim:
 	+@python3 tests/run.py --only sim/
+
+chaos: all
+	@python3 tests/chaos/chaos.py --seconds $(TIME)
+peers: all
+	@.ci/deps $(DEPS_LAN) $(DEPS_PEERS)
+	@python3 tests/peers/peers.py
 
 # The product's own lines in numbers. The limits are for the parts that decide and parse.
 COVERED := agent/core probes/tracker.c arp/frame.c
@@ -281,5 +290,5 @@ uninstall:
 clean:
 	rm -rf build build-*
 
-.PHONY: all unit worlds fuzzers deps demo check test-unit sim coverage fuzz lint lint-list tidied \
+.PHONY: all unit worlds fuzzers deps demo check test-unit sim chaos peers coverage fuzz lint lint-list tidied \
         $(addprefix lint-,$(LINTS)) install uninstall clean

@@ -62,7 +62,8 @@ def build_jobs(kinds):
     programs = Job("build/programs", make(f"-j{WORKERS}", "all"), 900, tap=False)
     tests = Job("build/tests", make(f"-j{WORKERS}", "-k", "unit", "worlds"), 900, tap=False)
     fuzzers = Job("build/fuzzers", make(f"-j{WORKERS}", "-k", "fuzzers"), 900, tap=False)
-    needs = {"lint": [], "unit": [programs, tests], "sim": [tests], "netns": [programs], "fuzz": [fuzzers]}
+    needs = {"lint": [], "unit": [programs, tests], "sim": [tests], "netns": [programs],
+             "chaos": [programs], "peers": [programs], "fuzz": [fuzzers]}
     chosen = [job for kind in kinds for job in needs[kind]]
     return [job for job in (programs, tests, fuzzers) if job in chosen]
 
@@ -78,9 +79,9 @@ def binary_jobs(kind, pattern, limit_s):
             for source in sorted((HERE / kind).glob(pattern))]
 
 
-def netns_jobs():
-    return [Job(f"netns/{path.stem.removeprefix('test_')}", [sys.executable, str(HERE / "tap.py"), str(path)], 400)
-            for path in sorted((HERE / "netns").glob("test_*.py"))]
+def python_jobs(kind, limit_s=400):
+    return [Job(f"{kind}/{path.stem.removeprefix('test_')}", [sys.executable, str(HERE / "tap.py"), str(path)], limit_s)
+            for path in sorted((HERE / kind).glob("test_*.py"))]
 
 
 def fuzz_jobs():
@@ -95,7 +96,9 @@ def all_jobs():
         "lint": lint_jobs(),
         "unit": binary_jobs("unit", "*.c", 120),
         "sim": binary_jobs("sim", "world_*.c", 300),
-        "netns": netns_jobs(),
+        "netns": python_jobs("netns"),
+        "chaos": python_jobs("chaos"),
+        "peers": python_jobs("peers"),
         "fuzz": fuzz_jobs(),
     }
 

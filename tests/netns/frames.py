@@ -108,6 +108,14 @@ def arp_request(sender_mac: str, sender_ip: str, target_ip: str) -> bytes:
     return arp(1, BROADCAST, sender_mac, sender_ip, "00:00:00:00:00:00", target_ip)
 
 
+def solicitation(mac: str, src: str, target: str) -> bytes:
+    """A neighbour solicitation to the target's solicited-node group."""
+    low = ip_bytes(target)[-3:]
+    group = ip_text(ip_bytes("ff02::1:ff00:0")[:-3] + low)
+    message = struct.pack("!BBHI", NS, 0, 0, 0) + ip_bytes(target) + struct.pack("!BB", 1, 1) + mac_bytes(mac)
+    return ipv6("33:33:ff:" + mac_text(low), mac, src, group, message)
+
+
 def ipv6(eth_dst: str, eth_src: str, src: str, dst: str, message: bytes) -> bytes:
     """An ICMPv6 message whose checksum field is zero, in its IPv6 and Ethernet frame, checksum filled in."""
     pseudo = ip_bytes(src) + ip_bytes(dst) + struct.pack("!II", len(message), 58)

@@ -287,7 +287,7 @@ class TwoTargets(Story):
         self.assertEqual(first.ctl("failback", "web1")[0], 0)
         before = second.address(V4)["rounds"]
         report = second.wait_for(lambda r: second.address(V4, r)["mac"] == self.source_mac(), what="it learns better")
-        self.assertLess(second.address(V4, report)["rounds"] - before, 10, "it did not wait for a round without answers")
+        self.assertLess(second.address(V4, report)["rounds"] - before, 10, "it waited for no miss")
         first.kill()
         self.source.crash_silently()
         second.wait_state("web1/eth0", "holding")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes over a wire: a capture of it, hosts that exist only there and answer as they please, a client's pings."""
 
+import errno
 import heapq
 import os
 import select
@@ -36,8 +37,11 @@ def receive(sock: socket.socket) -> Optional[Tuple[float, bool, bytes]]:
     """(when, by time.monotonic(); whether it was sent from here; the frame); None where nothing is queued."""
     try:
         raw, ancillary, _, address = sock.recvmsg(2048, 64)
-    except BlockingIOError:
-        return None
+    except OSError as error:
+        # A NIC that was taken down says so once; when it is up again, its frames come as before.
+        if error.errno in (errno.EAGAIN, errno.ENETDOWN):
+            return None
+        raise
     seconds, nanoseconds = struct.unpack("qq", ancillary[0][2][:16])
     # The kernel stamps with the wall clock.
     at = seconds + nanoseconds / 1e9 - (time.time() - time.monotonic())
