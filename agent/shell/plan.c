@@ -7,8 +7,8 @@
 #include "agent/base/cleanup.h"
 #include "agent/shell/internal.h"
 
-/* A returning source, and another target that holds the same, are looked for at the pace of the probes, within these
- * limits: whoever wants a quick takeover does not want two hosts to answer for long either. */
+/* A returning source, and another target that holds the same, are looked for at twice the pace of the probes, within
+ * these limits: whoever wants a quick takeover does not want two hosts to answer for long either. */
 #define LOOK_MIN_NS (20 * NSEC_PER_MSEC)
 #define LOOK_MAX_NS (250 * NSEC_PER_MSEC)
 
@@ -130,7 +130,7 @@ static int plan_source(struct plan *plan, const struct ipmap_source *map)
         .failback_automatic = map->failback == IPMAP_FAILBACK_AUTOMATIC,
         .hold_down_ns = map->hold_down_ns,
         .verify_asks = map->verify_asks,
-        .look_ns = nsec_min(nsec_max(map->interval_ns, LOOK_MIN_NS), LOOK_MAX_NS),
+        .look_ns = nsec_min(nsec_max(map->interval_ns / 2, LOOK_MIN_NS), LOOK_MAX_NS),
         /* An answer to a broadcast is waited for as long as one to a round. */
         .verify_spacing_ns = nsec_min(map->verify_within_ns / map->verify_asks, map->interval_ns),
         .approval_timeout_ns = map->approval_timeout_ns,

@@ -10,7 +10,7 @@ static void held_automatic(struct world *w, uint32_t n, nsec_t hold_down_ns)
     w->sources[0].hold_down_ns = hold_down_ns;
 }
 
-/* The source is asked, all the time, by unicast; everybody is, once a second. */
+/* In each look the source is asked by unicast, and everybody by broadcast. */
 static void the_source_is_asked_for(void **state)
 {
     struct world w;
