@@ -6,9 +6,9 @@
  * PROOF_ANSWERS questions in a row, some time apart, and not much more was answered than was asked: a frame that was
  * replayed answers one question at most, and who sends answers without pause gives himself away. What is only heard (an
  * announcement) merely makes us ask at once. A host that probes for the address before use (RFC 5227 section 2.1.1, RFC
- * 4862 section 5.4) cannot be asked, because it has no address yet: where the file says `failback automatic`, its word is
- * taken, and the address claimed again if the source does not have it CORE_RETURN_NS later; after CORE_FALSE_RETURNS_MAX
- * such in a row it is not taken any more.
+ * 4862 section 5.4) cannot be asked, because it has no address yet. Where the file says `failback automatic`, its word
+ * is taken, and the address claimed again if the source does not have it CORE_RETURN_NS later; after
+ * CORE_FALSE_RETURNS_MAX such in a row it is not taken any more.
  *
  * Other holders. Everybody is asked for one of the addresses now and then. Whoever answers, and is not the source, is
  * sent a probe for the address that he has: nobody but another target does that. So two targets that hold the same
@@ -22,7 +22,8 @@
 #define LOOK_EACH_NS (100 * NSEC_PER_USEC)
 /* Addresses of a NIC that the source is asked for in one look. */
 #define LOOK_AT_ONCE 16
-/* Everybody is asked in each look, but no more often than this for each NIC of the file: these are broadcasts. */
+/* Everybody is asked by broadcast once in so long, and so much longer for each NIC of the file. */
+#define ASK_ALL_NS (1 * NSEC_PER_SEC)
 #define ASK_ALL_EACH_NS (20 * NSEC_PER_MSEC)
 /* An answer that comes later after its question is none. */
 #define ANSWER_WITHIN_NS (1 * NSEC_PER_SEC)
@@ -36,8 +37,9 @@
 /* From one probe for what is held to the next, and how close the two signs of another holder must be. */
 #define CONTEST_NS (1 * NSEC_PER_SEC)
 #define CONTEST_WITHIN_NS (3 * NSEC_PER_SEC)
-/* Looks in which the source may be silent before it is gone again. */
+/* Looks, and time, in which the source may be silent before it is gone again. */
 #define SILENT_LOOKS 4
+#define SILENT_NS (1 * NSEC_PER_SEC)
 
 static nsec_t look_ns(const struct core *core, const struct core_nic *n)
 {
@@ -204,26 +206,30 @@ static void look_for_source(struct core *core, nsec_t now_ns, uint32_t nic)
         if (i < LOOK_AT_ONCE && core->addresses[address].claim == CORE_CLAIM_HELD && !is_questioned(n, address))
             ask_source(core, now_ns, address);
     }
-    if (!is_recent(newest_ns, now_ns, SILENT_LOOKS * look_ns(core, n)))
+    if (!is_recent(newest_ns, now_ns, nsec_max(SILENT_NS, SILENT_LOOKS * look_ns(core, n))))
         core->nics[nic].back_since_ns = NSEC_UNSET;
 }
 
-/* Does anybody else have it? One address stands for all, since targets with one file hold the same. */
+/*
+ * Does anybody else have it? One address stands for all, since targets with one file hold the same. A target that stood
+ * in before us is asked in each look, everybody now and then: these are broadcasts.
+ */
 static void look_for_others(struct core *core, uint32_t nic)
 {
     const struct core_nic *n = &core->nics[nic];
-    nsec_t look = look_ns(core, n);
-    uint32_t each = (uint32_t)((core->n_nics * ASK_ALL_EACH_NS + look - 1) / look);
+    uint32_t each = (uint32_t)((ASK_ALL_NS + core->n_nics * ASK_ALL_EACH_NS) / look_ns(core, n));
 
-    if (n->watch_turns % each != 0)
-        return;
     for (uint32_t i = 0; i < n->n_addresses; i++) {
         uint32_t address = n->first_address + (n->watch_turns / each + i) % n->n_addresses;
+        const struct core_address *a = &core->addresses[address];
 
-        if (core->addresses[address].claim == CORE_CLAIM_HELD) {
+        if (a->claim != CORE_CLAIM_HELD)
+            continue;
+        if (n->watch_turns % each == 0)
             ask(core, address, NULL, false);
-            return;
-        }
+        else if (!mac_address_is_unset(&a->deputy_mac))
+            ask(core, address, &a->deputy_mac, false);
+        return;
     }
 }
 

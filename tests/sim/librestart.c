@@ -70,11 +70,10 @@ static struct claims_held *list_held(const struct sim_host *host, size_t *ret)
             if (!address->claimed)
                 continue;
             held = sim_grow(held, n, sizeof *held);
-            held[n++] =
-                (struct claims_held){.ifindex = host->nics[i]->ifindex,
-                                     .ip = address->ip,
-                                     .prefix = address->prefix,
-                                     .valid_s = seconds_left(address, host->world->clock.now_ns)};
+            held[n++] = (struct claims_held){.ifindex = host->nics[i]->ifindex,
+                                             .ip = address->ip,
+                                             .prefix = address->prefix,
+                                             .valid_s = seconds_left(address, host->world->clock.now_ns)};
         }
     *ret = n;
     return held;

@@ -175,8 +175,8 @@ static struct sim_agent *second_target(struct scene *s, struct sim_nic **ret, co
 }
 
 /*
- * One of two targets is cut off, together with its witness, and both claim. Once the network is whole, one of them gives
- * way within the time in which everybody is asked, and the other one serves.
+ * One of two targets is cut off, and both claim. Once the network is whole, one of them gives way within the time in
+ * which everybody is asked, and the other one serves.
  */
 static void two_holders_settle_it(void **state)
 {

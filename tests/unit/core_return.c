@@ -10,7 +10,7 @@ static void held_automatic(struct world *w, uint32_t n, nsec_t hold_down_ns)
     w->sources[0].hold_down_ns = hold_down_ns;
 }
 
-/* In each look the source is asked by unicast, and everybody by broadcast. */
+/* In each look the source is asked by unicast; everybody is once a second, by broadcast. */
 static void the_source_is_asked_for(void **state)
 {
     struct world w;
@@ -27,7 +27,7 @@ static void the_source_is_asked_for(void **state)
         assert_false(w.actions[i].intent);
     }
     assert_int_equal(unicast, 40);
-    assert_int_equal(broadcast, 40);
+    assert_in_range(broadcast, 9, 11);
     /* Nothing is asked on a NIC without carrier. */
     link_is(&w, 0, false);
     settle(&w, 0);
@@ -178,7 +178,7 @@ static void hold_down_wants_it_to_stay(void **state)
     assert_state(&w, 0, CORE_RELEASING);
 }
 
-/* RFC 5227 section 2.1.1: the source asks whether it may have its address back, and must not be told that it may not. */
+/* RFC 5227 section 2.1.1: the source asks whether it may have its address, and must not be told that it may not. */
 static void a_probe_is_let_in(void **state)
 {
     struct world w;
