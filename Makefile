@@ -139,6 +139,20 @@ $(WORLDS): $(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(WORLD_LIB) $(call arch
 	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 worlds: $(WORLDS)
 
+# The model of tests/faults: the product as it is, but for its allocations, which tests/faults/memory.c may let fail.
+FAULTS         := $(BUILD)/tests/faults/model
+FAULTY         := malloc calloc realloc reallocarray strdup open_memstream asprintf vasprintf
+FAULT_ARCHIVES := $(patsubst $(BUILD)/%,$(BUILD)/tests/faults/%,$(call archives_of,shell))
+FAULT_OBJECTS  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/faults/*.c))
+$(FAULT_ARCHIVES): $(BUILD)/tests/faults/%.a: $(BUILD)/%.a
+	@mkdir -p $(@D)
+	$(call quiet,RENAME)objcopy $(foreach name,$(FAULTY),--redefine-sym $(name)=fault_$(name)) \
+	    --redefine-sym __asprintf_chk=fault_asprintf_chk --redefine-sym __vasprintf_chk=fault_vasprintf_chk $< $@
+$(BUILD)/tests/faults/model: $(FAULT_OBJECTS) $(WORLD_LIB) $(FAULT_ARCHIVES)
+	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) $(foreach name,free sim_ports agent_new agent_load ipmap_parse,-Wl,--wrap=$(name)) \
+	    -o $@ $^ $(LIBS) -lcmocka
+faults: $(FAULTS)
+
 # Fuzzers: tests/fuzz/NAME.c links what the folder of FUZZ_NAME may know. They are built in a flavour of their own.
 FUZZ_frame   := arp
 FUZZ_icmp    := probes

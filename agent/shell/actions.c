@@ -45,6 +45,7 @@ static void do_claim(struct agent *agent, uint32_t address, uint16_t target)
     m->ifindex = t->link.ifindex;
     m->prefix = claim_prefix(t, m->map);
     m->lease_asked_ns = agent->now_ns;
+    leaving_claimed(agent, &m->map->ip, m->ifindex, m->prefix);
     submit(agent, address, CLAIMS_ADD);
 }
 

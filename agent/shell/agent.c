@@ -33,7 +33,7 @@ void agent_free(struct agent *agent)
         free(agent->owed);
         agent->owed = next;
     }
-    leaving_free(agent);
+    free(agent->strays);
     plan_free(agent->plan);
     journal_free(&agent->journaling.recalled);
     free(agent);
@@ -68,7 +68,7 @@ void agent_set_ipv6_router(struct agent *agent, bool router)
 nsec_t agent_deadline(const struct agent *agent)
 {
     const struct plan *plan = agent->plan;
-    nsec_t due_ns = commands_deadline(agent);
+    nsec_t due_ns = nsec_min(commands_deadline(agent), leaving_deadline(agent));
 
     if (!plan)
         return due_ns;
@@ -170,6 +170,17 @@ void agent_turn(struct agent *agent, nsec_t now_ns)
         witness_idle(agent, now_ns);
 }
 
+static void on_claimed(struct agent *agent, uint32_t address, int error)
+{
+    const struct monitor *m = &agent->plan->monitors[address];
+
+    if (error < 0)
+        leaving_unclaimed(agent, &m->map->ip, m->ifindex, m->prefix);
+    else
+        leaving_forget(agent, &m->map->ip, m->ifindex, m->prefix);
+    core_on_claimed(&agent->plan->core, agent->now_ns, address, error);
+}
+
 /* Claims that could not be queued are answered here, because the core must not be called from within an action. */
 static void settle_unclaimed(struct agent *agent)
 {
@@ -183,7 +194,7 @@ static void settle_unclaimed(struct agent *agent)
         plan->monitors[i].unqueued_error = 0;
         agent->unclaimed--;
         if (plan->core.addresses[i].claim == CORE_CLAIM_CLAIMING)
-            core_on_claimed(&plan->core, agent->now_ns, i, error);
+            on_claimed(agent, i, error);
         else
             core_on_released(&plan->core, agent->now_ns, i, error);
     }
@@ -198,6 +209,7 @@ void agent_flush(struct agent *agent, nsec_t now_ns)
         links_recheck(agent, now_ns);
         settle_unclaimed(agent);
         lease_run(agent, now_ns);
+        leaving_run(agent, now_ns);
         announcer_run(agent->plan->announcer, now_ns);
         proof_run(agent, now_ns);
         agent->ports->flush(agent->userdata);
@@ -300,6 +312,8 @@ void agent_on_address_changed(struct agent *agent, nsec_t now_ns, const struct l
 {
     uint32_t number = agent->plan ? plan_find(agent, agent->plan, &address->ip) : UINT32_MAX;
 
+    if (!present)
+        leaving_gone(agent, &address->ip, address->ifindex, address->prefix);
     if (number == UINT32_MAX) {
         agent_on_links_changed(agent, now_ns);
         return;
@@ -334,7 +348,7 @@ void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct clai
     case CLAIMS_ADD:
         if (error == -EEXIST)
             note_own(agent, address, true);
-        core_on_claimed(&plan->core, now_ns, address, error);
+        on_claimed(agent, address, error);
         break;
     case CLAIMS_REMOVE:
         core_on_released(&plan->core, now_ns, address, error);
@@ -367,7 +381,7 @@ bool agent_is_idle(const struct agent *agent)
 {
     const struct plan *plan = agent->plan;
 
-    if (agent->leaving > 0)
+    if (agent->n_strays > 0)
         return false;
     for (uint32_t i = 0; plan && i < plan->core.n_nics; i++)
         if (plan->core.nics[i].n_held > 0 || plan->core.nics[i].n_claiming > 0 || plan->core.nics[i].n_releasing > 0)

@@ -119,6 +119,18 @@ struct owed {
     bool waiting_for_source; /* failback: released; is the source seen to own its addresses? */
 };
 
+/* An address that is being taken off, and that is no claim of the core: see leaving.c. */
+struct stray {
+    struct ip_address ip;
+    int ifindex; /* the NIC that it leaves */
+    uint8_t prefix;
+    nsec_t due_ns;           /* when it is tried again; NSEC_NEVER: the kernel was asked */
+    bool told;               /* that it could not be taken off */
+    bool claiming;           /* a claim of the same is under way, after which it is forgotten, or due again */
+    struct mac_address own;  /* of its NIC, which tells the LAN of the source once it is off */
+    struct mac_address back; /* the source's; unset: the LAN is not told */
+};
+
 /* What outlives this process: journaling.c. */
 struct journaling {
     bool on;                       /* whether a journal is kept at all */
@@ -144,14 +156,14 @@ struct agent {
     nsec_t next_deadline_ns;    /* as promised at the end of the last event */
     nsec_t witness_idle_ns;     /* when witnesses are asked next without a reason */
     struct owed *owed;
-    nsec_t now_ns;                /* of the event being handled */
-    uint32_t leaving;             /* releases under way of addresses that are no longer in the file */
-    struct departure *departures; /* of these: whose sources are announced then */
-    uint32_t unclaimed;           /* claims that could not even be queued: monitors with unqueued_error */
-    bool links_changed;           /* targets have to be looked at again */
-    bool changed;                 /* since the last flush something happened that owed answers may wait for */
-    bool watch_changed;           /* which addresses wait for traffic as their proof */
-    bool ipv6_router;             /* this host forwards IPv6: advertisements say so */
+    nsec_t now_ns;        /* of the event being handled */
+    struct stray *strays; /* `n_strays` of them, in room for `strays_max` */
+    size_t n_strays, strays_max;
+    uint32_t unclaimed; /* claims that could not even be queued: monitors with unqueued_error */
+    bool links_changed; /* targets have to be looked at again */
+    bool changed;       /* since the last flush something happened that owed answers may wait for */
+    bool watch_changed; /* which addresses wait for traffic as their proof */
+    bool ipv6_router;   /* this host forwards IPv6: advertisements say so */
     struct journaling journaling;
 };
 
@@ -196,7 +208,17 @@ void agent_take_off(struct agent *agent, const struct ip_address *ip, int ifinde
 /* The same for an address that `plan` holds; where its source is there, the LAN is told of it. */
 void leaving_hand_back(struct agent *agent, const struct plan *plan, uint32_t address);
 void leaving_on_result(struct agent *agent, const struct claims_request *request, int error);
-void leaving_free(struct agent *agent);
+/* Room for so many more: -ENOMEM comes here, when there still is a choice, and never later. */
+int leaving_reserve(struct agent *agent, size_t more);
+/* The same is claimed again, so that no try to take it off may come now; and was not, so that it may. */
+void leaving_claimed(struct agent *agent, const struct ip_address *ip, int ifindex, uint8_t prefix);
+void leaving_unclaimed(struct agent *agent, const struct ip_address *ip, int ifindex, uint8_t prefix);
+/* The kernel says that it is gone, which counts unless the answer to our own request is still to come. */
+void leaving_gone(struct agent *agent, const struct ip_address *ip, int ifindex, uint8_t prefix);
+/* It is a claim's. */
+void leaving_forget(struct agent *agent, const struct ip_address *ip, int ifindex, uint8_t prefix);
+void leaving_run(struct agent *agent, nsec_t now_ns);
+nsec_t leaving_deadline(const struct agent *agent);
 
 /* The kernel does not have a held address any more, and it was not us. */
 void agent_lost_address(struct agent *agent, uint32_t address);

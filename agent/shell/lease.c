@@ -15,6 +15,8 @@
 #define RETRY_PART 10
 /* A renewal is early or late by so much of a third, so that each batch comes to its own time. */
 #define SHIFT_PART 8
+/* The same for what is to have no end, which is asked for once. */
+#define RETRY_ENDLESS_NS (1 * NSEC_PER_SEC)
 /* Renewals of one turn; the rest gets its own turns. */
 #define RENEW_AT_ONCE 64
 /* What is due within this part of its lease goes along with what is due: a batch costs hardly more than one. */
@@ -88,6 +90,13 @@ bool lease_ran_out(const struct agent *agent, uint32_t address)
     return m->lease_until_ns != NSEC_NEVER && agent->now_ns >= m->lease_until_ns - LEASE_SLACK_NS;
 }
 
+static void retry(struct agent *agent, uint32_t address)
+{
+    nsec_t length_ns = lease_seconds(agent->plan, address) * NSEC_PER_SEC;
+
+    heap_set(&agent->plan->leases, address, agent->now_ns + (length_ns ? length_ns / RETRY_PART : RETRY_ENDLESS_NS));
+}
+
 static void renew(struct agent *agent, uint32_t address)
 {
     struct monitor *m = &agent->plan->monitors[address];
@@ -98,12 +107,14 @@ static void renew(struct agent *agent, uint32_t address)
     /* An answer may be that to the request before: the lease counts from the oldest that is open. */
     if (m->lease_asked_ns == NSEC_UNSET)
         m->lease_asked_ns = agent->now_ns;
-    agent->ports->claim(agent->userdata, &(struct claims_request){.operation = CLAIMS_RENEW,
-                                                                  .id = address,
-                                                                  .ifindex = m->ifindex,
-                                                                  .ip = m->map->ip,
-                                                                  .prefix = m->prefix,
-                                                                  .valid_s = lease_seconds(agent->plan, address)});
+    if (agent->ports->claim(agent->userdata, &(struct claims_request){.operation = CLAIMS_RENEW,
+                                                                      .id = address,
+                                                                      .ifindex = m->ifindex,
+                                                                      .ip = m->map->ip,
+                                                                      .prefix = m->prefix,
+                                                                      .valid_s = lease_seconds(agent->plan, address)}) <
+        0)
+        retry(agent, address);
 }
 
 void lease_run(struct agent *agent, nsec_t now_ns)
@@ -136,8 +147,7 @@ void lease_on_result(struct agent *agent, uint32_t address, int error)
     if (error == -EADDRNOTAVAIL || error == -EACCES || error == -ENODEV)
         agent_lost_address(agent, address);
     else
-        heap_set(&agent->plan->leases, address,
-                 agent->now_ns + lease_seconds(agent->plan, address) * NSEC_PER_SEC / RETRY_PART);
+        retry(agent, address);
 }
 
 void lease_lapse(struct agent *agent, uint32_t address)

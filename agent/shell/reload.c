@@ -41,13 +41,13 @@ int agent_load(struct agent *agent, nsec_t now_ns, struct ipmap *ipmap, const st
     r = plan_new(agent, ipmap, now_ns, &to);
     if (r < 0)
         return r;
-    if (from) {
+    r = leaving_reserve(agent, to->core.n_addresses + n_held + (from ? from->core.n_addresses : 0));
+    if (r >= 0 && from)
         r = carry_plan(agent, from, to);
-        if (r < 0) {
-            to->ipmap = NULL; /* stays the caller's */
-            plan_free(to);
-            return r;
-        }
+    if (r < 0) {
+        to->ipmap = NULL; /* stays the caller's */
+        plan_free(to);
+        return r;
     }
     agent->plan = to;
     agent->generation++;
