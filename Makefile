@@ -140,10 +140,10 @@ $(WORLDS): $(BUILD)/tests/sim/%: $(BUILD)/tests/sim/%.o $(WORLD_LIB) $(call arch
 worlds: $(WORLDS)
 
 # The model of tests/faults: the product as it is, but for its allocations, which tests/faults/memory.c may let fail.
-FAULTS         := $(BUILD)/tests/faults/model
+FAULTS         := $(BUILD)/tests/faults/model $(BUILD)/tests/faults/preload.so
 FAULTY         := malloc calloc realloc reallocarray strdup open_memstream asprintf vasprintf
 FAULT_ARCHIVES := $(patsubst $(BUILD)/%,$(BUILD)/tests/faults/%,$(call archives_of,shell))
-FAULT_OBJECTS  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/faults/*.c))
+FAULT_OBJECTS  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/preload.c,$(wildcard tests/faults/*.c)))
 $(FAULT_ARCHIVES): $(BUILD)/tests/faults/%.a: $(BUILD)/%.a
 	@mkdir -p $(@D)
 	$(call quiet,RENAME)objcopy $(foreach name,$(FAULTY),--redefine-sym $(name)=fault_$(name)) \
@@ -151,6 +151,11 @@ $(FAULT_ARCHIVES): $(BUILD)/tests/faults/%.a: $(BUILD)/%.a
 $(BUILD)/tests/faults/model: $(FAULT_OBJECTS) $(WORLD_LIB) $(FAULT_ARCHIVES)
 	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) $(foreach name,free sim_ports agent_new agent_load ipmap_parse,-Wl,--wrap=$(name)) \
 	    -o $@ $^ $(LIBS) -lcmocka
+# Where a sanitizer has malloc, the library leaves it alone.
+$(BUILD)/tests/faults/preload.so: tests/faults/preload.c Makefile
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(CC) $(STANDARD) $(WARNINGS) -O2 -g -fno-builtin -shared -fPIC \
+	    $(if $(SANITIZE),-DKEEP_MEMORY) -o $@ $<
 faults: $(FAULTS)
 
 # Fuzzers: tests/fuzz/NAME.c links what the folder of FUZZ_NAME may know. They are built in a flavour of their own.

@@ -430,7 +430,7 @@ int claims_list_held(void (*each)(void *userdata, const struct claims_held *held
 {
     static const uint8_t families[] = {AF_INET, AF_INET6};
     const struct address_message *addresses;
-    struct query *query;
+    struct query *query = NULL;
     size_t n;
     int error = query_open(&query);
 

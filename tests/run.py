@@ -60,6 +60,7 @@ def build_jobs(kinds):
     """What must be built for the chosen kinds; checks of sources build what they read. A test that does not build is a
     test that fails."""
     programs = Job("build/programs", make(f"-j{WORKERS}", "all"), 900, tap=False)
+    faults = Job("build/faults", make(f"-j{WORKERS}", "-k", "faults"), 900, tap=False)
     tests = Job("build/tests", make(f"-j{WORKERS}", "-k", "unit", "worlds"), 900, tap=False)
     fuzzers = Job("build/fuzzers", make(f"-j{WORKERS}", "-k", "fuzzers"), 900, tap=False)
     needs = {"lint": [], "unit": [programs, tests], "sim": [tests], "netns": [programs],

@@ -69,11 +69,14 @@ static int ask(const struct ctl_options *options, FILE *err, json_t **ret)
     return r < 0 ? no_answer(options, r, err) : CTL_DONE;
 }
 
-/* Pure ASCII, so that no string of the agent's can play with a terminal. */
-static void print_json(FILE *out, const json_t *value)
+/* Pure ASCII, so that no string of the agent's can play with a terminal. Half an answer is none. */
+static int print_json(FILE *out, FILE *err, const json_t *value)
 {
-    json_dumpf(value, out, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-    fputc('\n', out);
+    if (json_dumpf(value, out, JSON_INDENT(2) | JSON_ENSURE_ASCII) < 0 || fputc('\n', out) < 0) {
+        fprintf(err, "standinctl: cannot print the answer: memory ran out, or it cannot be written\n");
+        return CTL_FAILED;
+    }
+    return CTL_DONE;
 }
 
 /* Leaves only the elements of `list` whose "name" it is. */
@@ -170,7 +173,8 @@ static int print_report(const struct ctl_options *options, json_t *answer, FILE 
         return CTL_FAILED;
     }
     if (options->json) {
-        print_json(out, report);
+        if (print_json(out, err, report) != CTL_DONE)
+            return CTL_FAILED;
     } else {
         text_sanitise(report);
         if (options->command == CTL_SHOW)
@@ -200,8 +204,8 @@ static int print_answer(const struct ctl_options *options, json_t *answer, FILE 
     bool ok = member_is_true(answer, "ok");
     const char *message;
 
-    if (options->json)
-        print_json(out, answer);
+    if (options->json && print_json(out, err, answer) != CTL_DONE)
+        return CTL_FAILED;
     text_sanitise(answer);
     message = member_text(answer, "message");
     if (!ok)
@@ -240,8 +244,7 @@ static int print_versions(const struct ctl_options *options, FILE *out, FILE *er
     agent = member_text(answer, "version");
     if (options->json) {
         versions = json_pack("{s:s, s:s?}", "standinctl", STANDIN_VERSION, "standind", agent);
-        print_json(out, versions);
-        return r;
+        return print_json(out, err, versions) != CTL_DONE ? CTL_FAILED : r;
     }
     fprintf(out, "standinctl %s\n", STANDIN_VERSION);
     if (agent)

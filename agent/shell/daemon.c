@@ -346,7 +346,6 @@ static void daemon_close(struct daemon *d)
     sd_event_source_disable_unref(d->loader_source);
     control_server_close(d->control);
     world_close(d->world);
-    free(d->file_error);
     sd_event_unref(d->event);
 }
 

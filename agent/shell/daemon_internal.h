@@ -26,7 +26,7 @@ struct daemon {
     struct control_client *waiting[RELOAD_CLIENTS_MAX]; /* for its end */
     size_t n_waiting;
     size_t n_served;  /* of these: who asked before the reading under way began */
-    char *file_error; /* of the last reload; NULL */
+    char file_error[512]; /* of the last reload, for status */
     nsec_t started_ns;
     nsec_t leaving_until_ns; /* SIGTERM came; 0: it did not */
     nsec_t watchdog_ns;      /* how often systemd wants to hear of us; 0: not */

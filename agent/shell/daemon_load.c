@@ -11,29 +11,22 @@
 #include "agent/shell/daemon_internal.h"
 #include "agent/shell/log.h"
 
-static void set_file_error(struct daemon *d, char *error)
+/* What status says of the last reload: its first error as one line, else `r`; nothing where it went well. */
+static void set_file_error(struct daemon *d, int r, const struct ipmap_messages *messages)
 {
-    free(d->file_error);
-    d->file_error = error;
-    agent_report_header(world_agent(d->world))->file_error = error;
-}
+    size_t i = 0;
 
-/* The first error as one line, for status; NULL where memory is short. */
-static char *first_error(const struct ipmap_messages *messages)
-{
-    char *text = NULL;
-
-    for (size_t i = 0; i < messages->n; i++) {
+    while (i < messages->n && messages->list[i].warning)
+        i++;
+    if (r < 0 && i < messages->n) {
         const struct ipmap_message *m = &messages->list[i];
 
-        if (m->warning)
-            continue;
-        if (asprintf(&text, "%s:%u:%u: %s%s", m->place.file, m->place.line, m->place.column, m->text,
-                     messages->n_errors > 1 ? " (and more)" : "") < 0)
-            text = NULL;
-        break;
+        snprintf(d->file_error, sizeof d->file_error, "%s:%u:%u: %s%s", m->place.file, m->place.line, m->place.column,
+                 m->text, messages->n_errors > 1 ? " (and more)" : "");
+    } else {
+        snprintf(d->file_error, sizeof d->file_error, "%s", r < 0 ? strerror(-r) : "");
     }
-    return text;
+    agent_report_header(world_agent(d->world))->file_error = r < 0 ? d->file_error : NULL;
 }
 
 static void log_messages(const struct ipmap_messages *messages)
@@ -74,6 +67,7 @@ static void answer_served(struct daemon *d, json_t *answer)
 
 static void answer_failed_start(struct daemon *d, int r)
 {
+    log_format(world_now(), LOG_ERR, "cannot read the file: %s", strerror(-r));
     d->n_served = d->n_waiting;
     answer_served(d, json_pack("{s:b, s:s}", "ok", 0, "error", strerror(-r)));
 }
@@ -82,15 +76,25 @@ static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *us
 
 static int load_start(struct daemon *d, bool apply)
 {
+    struct ipmap *ipmap = NULL;
+    struct ipmap_messages messages = {0};
     int r = loader_start(&d->loader, d->options.file);
 
     if (r < 0)
         return r;
+    r = sd_event_add_io(d->event, &d->loader_source, loader_fd(d->loader), EPOLLIN, on_loaded, d);
+    if (r < 0) {
+        /* Its end would never be seen. */
+        loader_finish(TAKE_POINTER(d->loader), &ipmap, &messages);
+        ipmap_free(ipmap);
+        ipmap_messages_free(&messages);
+        return r;
+    }
     d->applying = apply;
     d->n_served = d->n_waiting;
     if (apply)
         sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)(world_now() / NSEC_PER_USEC));
-    return sd_event_add_io(d->event, &d->loader_source, loader_fd(d->loader), EPOLLIN, on_loaded, d);
+    return 0;
 }
 
 int reload_start(struct daemon *d)
@@ -112,14 +116,11 @@ static int reload_apply(struct daemon *d, struct ipmap *ipmap, int r, const stru
         r = world_load(d->world, ipmap, false);
     if (r >= 0 && guarding_set_patience(d->guarding, guard_ns) < 0)
         log_format(now_ns, LOG_ERR, "the guard %s", guarding_text(d->guarding));
+    set_file_error(d, r, messages);
     if (r >= 0) {
-        set_file_error(d, NULL);
         log_format(now_ns, LOG_NOTICE, "%s is loaded anew", d->options.file);
     } else {
-        char *error = first_error(messages);
-
         ipmap_free(ipmap);
-        set_file_error(d, error ? error : strdup(strerror(-r)));
         log_format(now_ns, LOG_ERR, "%s is not loaded, the one before stays in effect", d->options.file);
     }
     sd_notify(0, "READY=1");

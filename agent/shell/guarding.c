@@ -138,6 +138,8 @@ int guarding_set_patience(struct guarding *g, nsec_t patience_ns)
     snprintf(g->text, sizeof g->text, "off");
     if (patience_ns != NSEC_NEVER)
         r = start(g);
+    if (r < 0)
+        g->due_ns = NSEC_UNSET; /* tried again in the next turn */
     if (before)
         guard_dismiss(before);
     return r;

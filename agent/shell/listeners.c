@@ -94,8 +94,6 @@ void listeners_refresh(struct world *world)
 void listeners_close(struct world *world)
 {
     for (size_t i = 0; i < world->n_nics; i++) {
-        if (!world->nics[i])
-            continue;
         listener_close(world->nics[i]);
         free(world->nics[i]);
     }
@@ -112,69 +110,58 @@ struct arp_port *listeners_find(struct world *world, int ifindex)
     return NULL;
 }
 
-/* Takes the listener of that name out of the list before, or makes a new one. */
-static struct listener *take_or_make(struct world *world, const char *name)
+static int add_nic(struct world *world, const char *name)
 {
-    struct listener *listener;
-
-    for (size_t i = 0; i < world->n_nics; i++) {
-        listener = world->nics[i];
-        if (listener && strcmp(listener->name, name) == 0) {
-            world->nics[i] = NULL;
-            return listener;
-        }
-    }
-    listener = calloc(1, sizeof *listener);
-    if (listener) {
-        memcpy(listener->name, name, LIMIT_NIC_NAME);
-        listener->world = world;
-    }
-    return listener;
-}
-
-static int add_nic(struct world *world, struct listener ***nics, size_t *n, const char *name)
-{
-    struct listener **grown;
+    struct listener **grown, *listener;
 
     if (name[0] == '\0')
         return 0;
-    for (size_t i = 0; i < *n; i++)
-        if (strcmp((*nics)[i]->name, name) == 0)
+    for (size_t i = 0; i < world->n_nics; i++)
+        if (strcmp(world->nics[i]->name, name) == 0) {
+            world->nics[i]->wanted = true;
             return 0;
-    grown = reallocarray(*nics, *n + 1, sizeof *grown);
+        }
+    grown = reallocarray(world->nics, world->n_nics + 1, sizeof *grown);
     if (!grown)
         return -ENOMEM;
-    *nics = grown;
-    grown[*n] = take_or_make(world, name);
-    if (!grown[*n])
+    world->nics = grown;
+    listener = calloc(1, sizeof *listener);
+    if (!listener)
         return -ENOMEM;
-    (*n)++;
+    memcpy(listener->name, name, LIMIT_NIC_NAME);
+    listener->world = world;
+    listener->wanted = true;
+    grown[world->n_nics++] = listener;
     return 0;
 }
 
-static int collect_nics(struct world *world, const struct ipmap *ipmap, struct listener ***nics, size_t *n)
+int listeners_add_nics(struct world *world, const struct ipmap *ipmap)
 {
+    for (size_t i = 0; i < world->n_nics; i++)
+        world->nics[i]->wanted = false;
     for (size_t s = 0; s < ipmap->n_sources; s++)
         for (size_t i = 0; i < ipmap->sources[s].n_nics; i++)
             for (size_t k = 0; k < ipmap->sources[s].nics[i].n_addresses; k++) {
                 const struct ipmap_address *address = &ipmap->sources[s].nics[i].addresses[k];
 
-                if (add_nic(world, nics, n, address->dev) < 0 || add_nic(world, nics, n, address->fallback) < 0)
+                if (add_nic(world, address->dev) < 0 || add_nic(world, address->fallback) < 0)
                     return -ENOMEM;
             }
     return 0;
 }
 
-int listeners_set_nics(struct world *world, const struct ipmap *ipmap)
+void listeners_take_effect(struct world *world)
 {
-    struct listener **nics = NULL;
     size_t n = 0;
-    int r = collect_nics(world, ipmap, &nics, &n);
 
-    /* Whatever was not taken over is not wanted any more. */
-    listeners_close(world);
-    world->nics = nics;
+    for (size_t i = 0; i < world->n_nics; i++) {
+        if (world->nics[i]->wanted) {
+            world->nics[n++] = world->nics[i];
+            continue;
+        }
+        listener_close(world->nics[i]);
+        free(world->nics[i]);
+    }
     world->n_nics = n;
     listeners_refresh(world);
-    return r;
 }

@@ -12,6 +12,7 @@
 struct listener {
     char name[LIMIT_NIC_NAME];
     struct arp_port *port; /* NULL: not open */
+    bool wanted;           /* the newest file that was read names it */
     sd_event_source *source;
     struct world *world;
 };
@@ -46,8 +47,10 @@ extern const struct agent_ports world_ports;
 /* One `now` for the event at hand, and what turns the kernel's stamps into it. */
 void world_take_time(struct world *world);
 
-/* Listens on the target NICs of the ipmap, and on no other; ports that are open stay so. 0 or -ENOMEM. */
-int listeners_set_nics(struct world *world, const struct ipmap *ipmap);
+/* Makes listeners for the target NICs of an ipmap, beside those that there are. 0 or -ENOMEM: then all is as it was. */
+int listeners_add_nics(struct world *world, const struct ipmap *ipmap);
+/* That ipmap is in effect: listens on its target NICs, and on no other; ports that are open stay so. */
+void listeners_take_effect(struct world *world);
 /* Opens ports of NICs that came up, closes those of NICs that went. */
 void listeners_refresh(struct world *world);
 void listeners_close(struct world *world);

@@ -35,17 +35,18 @@ int world_load(struct world *world, struct ipmap *ipmap, bool first)
     if (r >= 0)
         r = held.error;
     if (r >= 0)
-        r = listeners_set_nics(world, ipmap);
+        r = listeners_add_nics(world, ipmap);
     world_take_time(world);
     if (r >= 0)
         r = agent_load(world->agent, world->clock.now_ns, ipmap, held.list, held.n);
     /* What was adopted or is being released, the guard before ours knows; ours must, before it takes over. */
     for (size_t i = 0; r >= 0 && i < held.n; i++)
         guarding_hold(world->guarding, held.list[i].ifindex, &held.list[i].ip, held.list[i].prefix);
-    if (r >= 0)
-        guarding_adopted(world->guarding);
     free(held.list);
-    if (r >= 0)
-        advise(world, ipmap);
+    if (r < 0)
+        return r;
+    listeners_take_effect(world);
+    guarding_adopted(world->guarding);
+    advise(world, ipmap);
     return r;
 }

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The preloaded library of tests/faults/preload.c: which call of a program fails, and how often it called."""
+
+import errno
+import mmap
+import os
+import random
+import struct
+import sys
+from typing import Dict, Iterator, List, Tuple
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "netns"))
+
+from agent import BUILD  # noqa: E402  pylint: disable=wrong-import-position
+
+LIBRARY = os.path.join(BUILD, "tests/faults/preload.so")
+
+# In the order of enum function: what each may plausibly fail with, in an agent that runs.
+ERRORS: Dict[str, Tuple[int, ...]] = {
+    "memory": (errno.ENOMEM,),
+    "socket": (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EPERM),
+    "socketpair": (errno.EMFILE,),
+    "bind": (errno.ENOMEM, errno.ENODEV),
+    "connect": (errno.EAGAIN, errno.ENOMEM),
+    "listen": (errno.ENOMEM,),
+    "accept": (errno.EMFILE, errno.ENOMEM, errno.EINTR, errno.ECONNABORTED),
+    "setsockopt": (errno.ENOMEM, errno.ENOBUFS, errno.EPERM),
+    "getsockopt": (errno.ENOMEM,),
+    "send": (errno.ENOBUFS, errno.ENOMEM, errno.EPERM, errno.EAGAIN, errno.EINTR),
+    "recv": (errno.EINTR, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN),
+    "open": (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EIO, errno.EINTR),
+    "read": (errno.EINTR, errno.EAGAIN),
+    "write": (errno.EINTR, errno.ENOSPC, errno.EIO, errno.EAGAIN),
+    "ioctl": (errno.ENOMEM, errno.ENODEV, errno.EPERM),
+    "epoll_create": (errno.EMFILE, errno.ENOMEM),
+    "epoll_ctl": (errno.ENOMEM, errno.ENOSPC),
+    "epoll_wait": (errno.EINTR,),
+    "timerfd": (errno.EMFILE, errno.ENOMEM),
+    "signalfd": (errno.EMFILE, errno.ENOMEM),
+    "eventfd": (errno.EMFILE, errno.ENOMEM),
+    "fork": (errno.EAGAIN, errno.ENOMEM),
+    "thread": (errno.EAGAIN,),
+    "poll": (errno.EINTR, errno.ENOMEM),
+    "fcntl": (errno.EMFILE,),
+    "file": (errno.EIO, errno.ENOSPC, errno.EROFS),
+    "mmap": (errno.ENOMEM,),
+}
+NAMES = list(ERRORS)
+HEAD = struct.Struct("=iiIIiI")
+SIZE = HEAD.size + 4 * (len(NAMES) + 1)
+
+
+class Trial:
+    """One fault: the Nth call of a function, or each from the Nth on, fails with this errno."""
+
+    def __init__(self, function: str, nth: int, error: int, lasting: bool):
+        self.function, self.nth, self.error, self.lasting = function, nth, error, lasting
+
+    def __str__(self) -> str:
+        return f"{self.function} {self.nth}{' and on' if self.lasting else ''}: {errno.errorcode[self.error]}"
+
+
+class Faults:
+    """The file that tells the library what to do."""
+
+    def __init__(self, directory: str):
+        self.path = os.path.join(directory, "faults")
+        with open(self.path, "wb") as file:
+            file.truncate(SIZE)
+        with open(self.path, "r+b") as file:
+            self.memory = mmap.mmap(file.fileno(), SIZE)
+        # What a program is run by.
+        self.prefix = ("env", f"LD_PRELOAD={LIBRARY}", f"STANDIN_FAULTS={self.path}")
+
+    def arm(self, pid: int, trial: Trial = None) -> None:
+        """From now on in this process; -1: in each that begins. Without a trial, calls are only counted."""
+        self.memory[0:4] = struct.pack("=i", 0)
+        self.memory[HEAD.size:SIZE] = bytes(SIZE - HEAD.size)
+        if trial:
+            head = HEAD.pack(0, NAMES.index(trial.function), trial.nth, trial.lasting, trial.error, 0)
+        else:
+            head = HEAD.pack(0, 0, 0, 0, 0, 0)
+        self.memory[0:HEAD.size] = head
+        self.memory[0:4] = struct.pack("=i", pid)
+
+    def disarm(self) -> None:
+        self.memory[0:4] = struct.pack("=i", 0)
+
+    def hits(self) -> int:
+        return HEAD.unpack(self.memory[0:HEAD.size])[5]
+
+    def calls(self) -> Dict[str, int]:
+        """How often each function was called since arm."""
+        counts = struct.unpack(f"={len(NAMES)}I", self.memory[HEAD.size:SIZE - 4])
+        return {name: count for name, count in zip(NAMES, counts) if count > 0}
+
+
+def trials(calls: Dict[str, int], sample: int) -> List[Trial]:
+    """
+    Each Nth call of each function, once and from then on; where FAULTS=all is not set, so many of them as SEED chooses,
+    the functions in turn.
+    """
+    seed = int(os.environ.get("SEED", "0") or 0) or random.randrange(1, 1 << 30)
+    chance = random.Random(seed)
+    by_function = []
+    for function, count in calls.items():
+        errors = ERRORS[function]
+        of_it = [Trial(function, nth, errors[nth % len(errors)], lasting)
+                 for nth in range(1, count + 1) for lasting in (False, True)]
+        chance.shuffle(of_it)
+        by_function.append(of_it)
+    chance.shuffle(by_function)
+    everything = list(in_turn(by_function))
+    chosen = everything if os.environ.get("FAULTS") == "all" else everything[:sample]
+    print(f"SEED={seed}: {len(chosen)} of {len(everything)} faults", file=sys.stderr)
+    return chosen
+
+
+def in_turn(lists: List[List[Trial]]) -> Iterator[Trial]:
+    for place in range(max((len(one) for one in lists), default=0)):
+        for one in lists:
+            if place < len(one):
+                yield one[place]
