@@ -4,6 +4,7 @@
 #   make check        install what is needed, build, lint, run every test             (as root)
 #   make demo         a small LAN, a crash, a takeover, a failback, with a timeline   (as root)
 #   make deps         install the Debian packages that all this needs                 (as root)
+#   make check-long   what does not fit into that: every fault, all tests with sanitizers, valgrind, longer fuzzing
 #   make test-unit    the unit tests alone
 #   make sim [SEED=n] the scripted worlds on virtual time
 #   make chaos        random faults of real programs on LANs of namespaces [TIME=seconds] [SEED=n]   (as root)
@@ -142,6 +143,7 @@ worlds: $(WORLDS)
 # The model of tests/faults: the product as it is, but for its allocations, which tests/faults/memory.c may let fail.
 FAULTS         := $(BUILD)/tests/faults/model $(BUILD)/tests/faults/preload.so
 FAULTY         := malloc calloc realloc reallocarray strdup open_memstream asprintf vasprintf
+FAULT_WRAPPED  := free sim_ports agent_new agent_load ipmap_parse
 FAULT_ARCHIVES := $(patsubst $(BUILD)/%,$(BUILD)/tests/faults/%,$(call archives_of,shell))
 FAULT_OBJECTS  := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/preload.c,$(wildcard tests/faults/*.c)))
 $(FAULT_ARCHIVES): $(BUILD)/tests/faults/%.a: $(BUILD)/%.a
@@ -149,8 +151,8 @@ $(FAULT_ARCHIVES): $(BUILD)/tests/faults/%.a: $(BUILD)/%.a
 	$(call quiet,RENAME)objcopy $(foreach name,$(FAULTY),--redefine-sym $(name)=fault_$(name)) \
 	    --redefine-sym __asprintf_chk=fault_asprintf_chk --redefine-sym __vasprintf_chk=fault_vasprintf_chk $< $@
 $(BUILD)/tests/faults/model: $(FAULT_OBJECTS) $(WORLD_LIB) $(FAULT_ARCHIVES)
-	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) $(foreach name,free sim_ports agent_new agent_load ipmap_parse,-Wl,--wrap=$(name)) \
-	    -o $@ $^ $(LIBS) -lcmocka
+	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) $(foreach name,$(FAULT_WRAPPED),-Wl,--wrap=$(name)) -o $@ $^ $(LIBS) \
+	    -lcmocka
 # Where a sanitizer has malloc, the library leaves it alone.
 $(BUILD)/tests/faults/preload.so: tests/faults/preload.c Makefile
 	@mkdir -p $(@D)
@@ -185,7 +187,7 @@ DEPS_BUILD := make gcc libc6-dev pkg-config bison flex libnl-3-dev libnl-route-3
 DEPS_LAN   := python3 iproute2 iputils-arping iputils-ping nftables tcpdump
 DEPS_PEERS := keepalived ucarp
 DEPS_CHECK := libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck mandoc shellcheck pyflakes3 \
-              gcovr systemd
+              gcovr systemd valgrind
 deps:
 	@.ci/deps $(DEPS_BUILD) $(DEPS_LAN) $(DEPS_PEERS) $(DEPS_CHECK)
 
@@ -197,6 +199,10 @@ demo:
 check: deps
 	@$(MAKE) -j$(JOBS) all
 	+@python3 tests/run.py
+
+check-long: deps
+	@$(MAKE) -j$(JOBS) all
+	+@python3 tests/run.py --long
 
 test-unit:
 	+@python3 tests/run.py --only unit/
@@ -222,7 +228,7 @@ fuzz: fuzzers
 
 SOURCES  := $(wildcard agent/*.c $(foreach folder,$(FOLDERS),$($(folder)_DIR)/*.c))
 HEADERS  := $(wildcard $(foreach folder,$(FOLDERS),$($(folder)_DIR)/*.h) tests/*/*.h)
-TESTS    := $(wildcard tests/unit/*.c tests/sim/*.c tests/fuzz/*.c)
+TESTS    := $(wildcard tests/unit/*.c tests/sim/*.c tests/fuzz/*.c tests/faults/*.c)
 PYTHON   := $(wildcard tests/*.py tests/*/*.py)
 SCRIPTS  := $(wildcard .ci/*) $(wildcard tests/*.sh tests/*/*.sh)
 # Objects that must be pure: events in, actions out. The announcer alone may allocate.
@@ -309,5 +315,6 @@ uninstall:
 clean:
 	rm -rf build build-*
 
-.PHONY: all unit worlds fuzzers deps demo check test-unit sim chaos peers coverage fuzz lint lint-list tidied \
+.PHONY: all unit worlds fuzzers faults deps demo check check-long test-unit sim chaos peers coverage fuzz lint \
+        lint-list tidied \
         $(addprefix lint-,$(LINTS)) install uninstall clean

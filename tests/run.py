@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds and runs every kind of test, prints one line a file, and counts.
 
-    tests/run.py [--only PATTERN]... [--list]
+    tests/run.py [--long] [--only PATTERN]... [--list]
 
 PATTERN is a part of a file's name as printed (`unit`, `netns/crash`, `lint/format`), with * and ? if wanted. The
 build folder is $BUILD, or `build`. The last line reads `N passed, N failed, N skipped`; the exit status is 0 when none
-failed.
+failed. --long: what takes longer than all of the others together, see long_jobs.
 
 Kinds run one after the other: the sources' checks first, then what needs nothing but a processor, then what needs
 namespaces and quiet, then the fuzzers. Within a kind, two files run at a time.
@@ -30,6 +30,12 @@ HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
 WORKERS = 2
 FUZZ_SECONDS = 4
+SANITIZED = f"{BUILD}-sanitize"
+# Those of the unit tests that `make check` runs under valgrind: each folder that allocates, once.
+VALGRIND_SAMPLE = ("config_files", "control_json", "effects_text", "guard_notes", "netlink_message", "base_heap")
+# Under valgrind these miss the pace that they measure; the sanitizers read them all the same.
+VALGRIND_TOO_SLOW = ("arp_pace", "probes_pace")
+SANITIZED_ONLY = [word for kind in ("unit/", "sim/", "faults/", "netns/") for word in ("--only", kind)]
 # How long what ran out of time may clean up before it is killed.
 GRACE_S = 10
 
@@ -63,10 +69,13 @@ def build_jobs(kinds):
     faults = Job("build/faults", make(f"-j{WORKERS}", "-k", "faults"), 900, tap=False)
     tests = Job("build/tests", make(f"-j{WORKERS}", "-k", "unit", "worlds"), 900, tap=False)
     fuzzers = Job("build/fuzzers", make(f"-j{WORKERS}", "-k", "fuzzers"), 900, tap=False)
-    needs = {"lint": [], "unit": [programs, tests], "sim": [tests], "netns": [programs],
-             "chaos": [programs], "peers": [programs], "fuzz": [fuzzers]}
+    sanitized = Job("build/sanitized", make("SANITIZE=1", f"BUILD={SANITIZED}", f"-j{WORKERS}", "-k", "all", "unit",
+                                            "worlds", "faults"), 1800, tap=False)
+    needs = {"lint": [], "unit": [programs, tests], "sim": [tests], "faults": [programs, faults], "netns": [programs],
+             "chaos": [programs], "peers": [programs], "valgrind": [tests], "fuzz": [fuzzers],
+             "long": [programs, tests, faults, fuzzers, sanitized]}
     chosen = [job for kind in kinds for job in needs[kind]]
-    return [job for job in (programs, tests, fuzzers) if job in chosen]
+    return [job for job in (programs, tests, faults, fuzzers, sanitized) if job in chosen]
 
 
 def lint_jobs():
@@ -85,21 +94,51 @@ def python_jobs(kind, limit_s=400):
             for path in sorted((HERE / kind).glob("test_*.py"))]
 
 
+def faults_jobs():
+    """The model, then the real programs with calls that fail."""
+    return [Job("faults/model", [str(BUILD.resolve() / "tests/faults/model")], 300),
+            *python_jobs("faults", 600)]
+
+
+def valgrind_jobs(names, limit_s):
+    """Unit tests under memcheck: what is read must have been written, and what was allocated must be freed."""
+    command = ["valgrind", "--quiet", "--leak-check=full", "--error-exitcode=9", "--child-silent-after-fork=yes"]
+    return [Job(f"valgrind/{name}", [*command, str(BUILD.resolve() / "tests/unit" / name)], limit_s) for name in names]
+
+
+def long_jobs():
+    """What does not fit into `make check`, of which that runs a sample. A new one is a line here."""
+    units = [path.stem for path in sorted((HERE / "unit").glob("*.c")) if path.stem not in VALGRIND_TOO_SLOW]
+    every = ["env", "FAULTS=all"]
+    again = [sys.executable, str(HERE / "run.py")]
+    jobs = [
+        Job("long/faults", [*every, *again, "--only", "faults/"], 7200, tap=False),
+        Job("long/sanitize", ["env", "SANITIZE=1", f"BUILD={SANITIZED}", *again, *SANITIZED_ONLY], 7200, tap=False),
+        Job("long/fuzz", make("fuzz", "TIME=300"), 7200, tap=False),
+        Job("long/chaos", make("chaos", "TIME=1800"), 7200, tap=False),
+    ]
+    return jobs + [dataclasses.replace(job, name=f"long/{job.name}") for job in valgrind_jobs(units, 1200)]
+
+
 def fuzz_jobs():
     runner = [sys.executable, str(HERE / "fuzz/run.py"), "--build", f"{BUILD}-fuzz", "--seconds", str(FUZZ_SECONDS)]
     return [Job(f"fuzz/{source.stem}", [*runner, source.stem], FUZZ_SECONDS + 60, tap=False)
             for source in sorted((HERE / "fuzz").glob("*.c"))]
 
 
-def all_jobs():
+def all_jobs(long):
     """The jobs of each kind, in the order in which the kinds run."""
+    if long:
+        return {"long": long_jobs()}
     return {
         "lint": lint_jobs(),
         "unit": binary_jobs("unit", "*.c", 120),
         "sim": binary_jobs("sim", "world_*.c", 300),
+        "faults": faults_jobs(),
         "netns": python_jobs("netns"),
         "chaos": python_jobs("chaos"),
         "peers": python_jobs("peers"),
+        "valgrind": valgrind_jobs(VALGRIND_SAMPLE, 300),
         "fuzz": fuzz_jobs(),
     }
 
@@ -203,11 +242,12 @@ def chosen(jobs, patterns):
 def main():
     parser = argparse.ArgumentParser(description="Builds and runs every kind of test.")
     parser.add_argument("--only", action="append", default=[], metavar="PATTERN")
+    parser.add_argument("--long", action="store_true", help="what takes longer than all of the others together")
     parser.add_argument("--list", action="store_true", help="name the files and run nothing")
     arguments = parser.parse_args()
     os.chdir(HERE.parent)
 
-    kinds = {kind: chosen(jobs, arguments.only) for kind, jobs in all_jobs().items()}
+    kinds = {kind: chosen(jobs, arguments.only) for kind, jobs in all_jobs(arguments.long).items()}
     kinds = {kind: jobs for kind, jobs in kinds.items() if jobs}
     if not kinds:
         sys.exit(f"no test's name holds {' or '.join(arguments.only)}")
@@ -217,7 +257,7 @@ def main():
     outcomes = run_all(build_jobs(kinds), 1)
     for kind, jobs in kinds.items():
         # The checks of sources use all processors by themselves.
-        outcomes += run_all(jobs, 1 if kind == "lint" else WORKERS)
+        outcomes += run_all(jobs, 1 if kind in ("lint", "long") else WORKERS)
     passed = sum(outcome.tally.passed for outcome in outcomes)
     failed = sum(len(outcome.tally.failed) for outcome in outcomes)
     skipped = sum(len(outcome.tally.skipped) for outcome in outcomes)

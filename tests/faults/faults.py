@@ -11,7 +11,7 @@ from typing import Dict, Iterator, List, Tuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "netns"))
 
-from agent import BUILD  # noqa: E402  pylint: disable=wrong-import-position
+from agent import BUILD  # noqa: E402
 
 LIBRARY = os.path.join(BUILD, "tests/faults/preload.so")
 
@@ -70,7 +70,8 @@ class Faults:
         with open(self.path, "r+b") as file:
             self.memory = mmap.mmap(file.fileno(), SIZE)
         # What a program is run by.
-        self.prefix = ("env", f"LD_PRELOAD={LIBRARY}", f"STANDIN_FAULTS={self.path}")
+        self.prefix = ("env", f"LD_PRELOAD={LIBRARY}", f"STANDIN_FAULTS={self.path}",
+                       "ASAN_OPTIONS=verify_asan_link_order=0")
 
     def arm(self, pid: int, trial: Trial = None) -> None:
         """From now on in this process; -1: in each that begins. Without a trial, calls are only counted."""

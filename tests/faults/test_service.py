@@ -9,7 +9,7 @@ import time
 from faults import Faults, Trial, trials
 from story import AgentError, Story, V4, V6, held_on, ipmap, main
 
-SAMPLE = 24
+SAMPLE = 16
 BODY = f"{V4}/24 dev eth0\n{V6}/64 dev eth0"
 TOP = "witness 192.0.2.1\n"
 # Without a lease, what was forgotten stays and shows.

@@ -10,7 +10,7 @@ from faults import Faults, Trial, trials
 from story import AgentError, Story, held_on, ipmap, main
 import agent as programs
 
-SAMPLE = 80
+SAMPLE = 40
 CONF = ipmap(top="witness 192.0.2.1\nguard 1s", source="lease 60s")
 
 
@@ -27,7 +27,8 @@ class Start(Story):
 
     def left_behind(self, directory: str) -> list:
         """Files other than what was there at first, and processes that know of the folder."""
-        files = [name for name in os.listdir(directory) if name not in ("ipmap.conf", "state", "log", "control.sock.lock")]
+        at_first = ("ipmap.conf", "state", "log", "control.sock.lock")
+        files = [name for name in os.listdir(directory) if name not in at_first]
         return files + [pid for pid in os.listdir("/proc") if pid.isdigit() and knows(pid, directory)]
 
     def start(self, agent, trial: Trial = None) -> str:
@@ -54,6 +55,8 @@ class Start(Story):
             return f"ended with status {status}: {said}"
         if not started and (status == 0 or not said):
             return f"does not start, with status {status}, and says '{said}'"
+        if trial and trial.function == "file" and trial.lasting:
+            return ""  # what cannot be removed stays
         end = time.monotonic() + 15
         while self.left_behind(agent.directory):
             if time.monotonic() > end:
