@@ -25,7 +25,7 @@ struct daemon {
     bool reload_again;              /* a reload was asked for meanwhile */
     struct control_client *waiting[RELOAD_CLIENTS_MAX]; /* for its end */
     size_t n_waiting;
-    size_t n_served;  /* of these: who asked before the reading under way began */
+    size_t n_served;      /* of these: who asked before the reading under way began */
     char file_error[512]; /* of the last reload, for status */
     nsec_t started_ns;
     nsec_t leaving_until_ns; /* SIGTERM came; 0: it did not */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ports of the model, each of whose calls may fail. What the ports' contract lets fail later, fails later too. */
+#include <stdlib.h>
+
 #include "tests/faults/fault.h"
 #include "tests/sim/libagent.h"
 #include "tests/sim/libworld.h"
@@ -106,6 +108,25 @@ static size_t port_gateways(void *userdata, int ifindex, uint8_t family, struct 
     return FAILS() < 0 ? 0 : __real_sim_ports.gateways(userdata, ifindex, family, ret, max);
 }
 
+static void port_let_in(void *userdata, const struct ip_address *ip, const struct mac_address *mac, bool let_in)
+{
+    __real_sim_ports.let_in(userdata, ip, mac, let_in);
+}
+
+/* Keeping it is another's work, which fails there: what was kept before stays. */
+static void port_journal(void *userdata, char *text, size_t length)
+{
+    if (FAILS() < 0)
+        free(text);
+    else
+        __real_sim_ports.journal(userdata, text, length);
+}
+
+static nsec_t port_wall_ahead(void *userdata)
+{
+    return __real_sim_ports.wall_ahead(userdata);
+}
+
 static void port_say(void *userdata, int priority, const char *text)
 {
     __real_sim_ports.say(userdata, priority, text);
@@ -123,5 +144,8 @@ const struct agent_ports __wrap_sim_ports = {
     .each_address = port_each_address,
     .neighbours = port_neighbours,
     .gateways = port_gateways,
+    .let_in = port_let_in,
+    .journal = port_journal,
+    .wall_ahead = port_wall_ahead,
     .say = port_say,
 };
