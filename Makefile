@@ -187,7 +187,7 @@ DEPS_BUILD := make gcc libc6-dev pkg-config bison flex libnl-3-dev libnl-route-3
 DEPS_LAN   := python3 iproute2 iputils-arping iputils-ping nftables tcpdump
 DEPS_PEERS := keepalived ucarp
 DEPS_CHECK := libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck mandoc shellcheck pyflakes3 \
-              gcovr systemd valgrind
+              gcovr systemd systemd-container mmdebstrap valgrind
 deps:
 	@.ci/deps $(DEPS_BUILD) $(DEPS_LAN) $(DEPS_PEERS) $(DEPS_CHECK)
 

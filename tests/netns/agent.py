@@ -59,6 +59,10 @@ class Agent:
             file.write(conf)
         os.chmod(self.conf, self.mode)
 
+    def exit_status(self) -> Optional[int]:
+        """None while it runs."""
+        return self.process.poll()
+
     def log(self) -> str:
         with open(self.log_path, encoding="utf-8", errors="replace") as log:
             return log.read()
@@ -69,7 +73,7 @@ class Agent:
             report = json.dumps(self.status(), indent=1)
         except (AgentError, OSError, ValueError) as error:
             report = f"(no status: {error})"
-        return f"--- agent on {self.host.name}: exit {self.process.poll()}\n--- status\n{report}\n--- log\n{self.log()}"
+        return f"--- agent on {self.host.name}: exit {self.exit_status()}\n--- status\n{report}\n--- log\n{self.log()}"
 
     def ask(self, command: str, **arguments: Any) -> Dict[str, Any]:
         """One request on the control socket."""
@@ -101,9 +105,9 @@ class Agent:
                 if predicate(report):
                     return report
             except (OSError, AgentError, ValueError):
-                if self.process.poll() is not None:
+                if self.exit_status() is not None:
                     tail = "\n".join(self.log().splitlines()[-10:])
-                    raise AgentError(f"the agent exited with {self.process.returncode}:\n{tail}") from None
+                    raise AgentError(f"the agent exited with {self.exit_status()}:\n{tail}") from None
             if time.monotonic() > end:
                 raise AgentError(f"waited {timeout_s} s in vain: {what}")
             time.sleep(0.01)

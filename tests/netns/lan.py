@@ -348,17 +348,20 @@ def remove_folder(folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def sweep_folder(folder: str, remove: Callable[[str], object]) -> None:
+    """Removes what runs left behind there that were killed: their process ids, in the names, are nobody's now."""
+    for name in os.listdir(folder) if os.path.isdir(folder) else []:
+        owner = re.match(rf"{PREFIX}-(\d+)-\d+-", name)
+        if owner and not os.path.exists(f"/proc/{owner.group(1)}"):
+            try:
+                remove(name)
+            except (LanError, OSError):
+                pass  # another run swept it first
+
+
 def sweep() -> None:
-    """Removes what runs left behind that were killed: their process ids, in the names, are nobody's now."""
-    for folder, remove in ((NETNS, lambda name: run("ip", "netns", "del", name)),
-                           (tempfile.gettempdir(), lambda name: remove_folder(f"{tempfile.gettempdir()}/{name}"))):
-        for name in os.listdir(folder) if os.path.isdir(folder) else []:
-            owner = re.match(rf"{PREFIX}-(\d+)-\d+-", name)
-            if owner and not os.path.exists(f"/proc/{owner.group(1)}"):
-                try:
-                    remove(name)
-                except (LanError, OSError):
-                    pass  # another run swept it first
+    sweep_folder(NETNS, lambda name: run("ip", "netns", "del", name))
+    sweep_folder(tempfile.gettempdir(), lambda name: remove_folder(f"{tempfile.gettempdir()}/{name}"))
 
 
 def close_all() -> None:
