@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -69,9 +70,14 @@ void privilege_separate(int *socket)
 
 int privilege_drop(void)
 {
+    bool may_empty;
+
+    if (capng_get_caps_process() < 0)
+        return -EPERM;
+    /* The bounding set is only emptied by who holds SETPCAP; without it there is nothing to gain back either. */
+    may_empty = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
     capng_clear(CAPNG_SELECT_BOTH);
     if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) < 0)
         return -EPERM;
-    /* The bounding set can only be emptied by who holds SETPCAP; without it there is nothing to gain back either. */
-    return capng_apply(CAPNG_SELECT_BOTH) < 0 && capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+    return capng_apply(may_empty ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }

@@ -65,6 +65,8 @@ int process_drop_capabilities(void)
 {
     static const unsigned wanted[] = {CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_NICE, CAP_IPC_LOCK};
     bool had[sizeof wanted / sizeof *wanted];
+    /* The bounding set is only emptied by who holds SETPCAP; without it there is nothing to gain back either. */
+    bool may_empty = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         had[i] = capng_have_capability(CAPNG_PERMITTED, wanted[i]);
@@ -72,8 +74,7 @@ int process_drop_capabilities(void)
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (had[i] && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, wanted[i]) < 0)
             return -EPERM;
-    /* The bounding set can only be emptied by who holds SETPCAP; without it there is nothing to gain back either. */
-    return capng_apply(CAPNG_SELECT_BOTH) < 0 && capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+    return capng_apply(may_empty ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }
 
 void process_fill_standard_fds(void)
