@@ -294,10 +294,12 @@ lint-selftest:
 
 UNIT_DIR   := $(DESTDIR)$(PREFIX)/lib/systemd/system
 SBIN       := $(DESTDIR)$(PREFIX)/sbin
+DOC_DIR    := $(DESTDIR)$(PREFIX)/share/doc/standin
 MAN_PAGES  := $(wildcard man/*.[1-8])
 man_dir     = $(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(1)))
 INSTALLED  := $(SBIN)/standind $(SBIN)/standinctl $(UNIT_DIR)/standind.service \
               $(DESTDIR)$(PREFIX)/lib/sysusers.d/standin.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/standin.conf \
+              $(DOC_DIR)/networkd.conf $(DOC_DIR)/NetworkManager.conf \
               $(foreach page,$(MAN_PAGES),$(call man_dir,$(page))/$(notdir $(page)))
 install: all
 	install -d $(DESTDIR)/etc/standin
@@ -306,6 +308,8 @@ install: all
 	sed -i 's|/usr/sbin/|$(PREFIX)/sbin/|' $(UNIT_DIR)/standind.service
 	install -D -m 0644 systemd/standin.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/standin.conf
 	install -D -m 0644 systemd/standin.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/standin.conf
+	install -D -m 0644 systemd/standin.networkd $(DOC_DIR)/networkd.conf
+	install -D -m 0644 systemd/standin.networkmanager $(DOC_DIR)/NetworkManager.conf
 	$(foreach page,$(MAN_PAGES),install -D -m 0644 -t $(call man_dir,$(page)) $(page) &&) true
 # The administrator's /etc/standin stays, unless it is empty.
 uninstall:

@@ -42,8 +42,10 @@ static void do_claim(struct agent *agent, uint32_t address, uint16_t target)
     struct monitor *m = &agent->plan->monitors[address];
     const struct target *t = &agent->plan->targets[target];
 
+    /* Who took it off may have taken the host's own addresses along, to put them on again in a moment. */
+    if (!m->is_put_back || m->ifindex != t->link.ifindex)
+        m->prefix = claim_prefix(t, m->map);
     m->ifindex = t->link.ifindex;
-    m->prefix = claim_prefix(t, m->map);
     m->lease_asked_ns = agent->now_ns;
     leaving_claimed(agent, &m->map->ip, m->ifindex, m->prefix);
     submit(agent, address, CLAIMS_ADD);

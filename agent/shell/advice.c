@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Settings of this host that are looked at whenever a file is loaded. Two target NICs in one subnet answer ARP for each
- * other's addresses and send through whichever route came first, unless the kernel is told otherwise.
+ * other's addresses and send through whichever route came first, unless the kernel is told otherwise. And who manages
+ * a NIC's addresses may take ours off.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "agent/base/cleanup.h"
 #include "agent/shell/log.h"
+#include "agent/shell/managers.h"
 #include "agent/shell/world_internal.h"
 
 static int read_setting(const char *nic, const char *name)
@@ -73,6 +76,25 @@ static void advise_pair(const char *a, const char *b)
                    a, b);
 }
 
+static void advise_manager(struct world *world, const char *nic)
+{
+    char file[PATH_MAX], text[256];
+    struct link_info link;
+    enum manager manager;
+
+    if (links_by_name(world->links, nic, &link) < 0)
+        return;
+    manager = manager_of(NULL, link.ifindex);
+    if (manager == MANAGER_NONE || (manager == MANAGER_NETWORKD && manager_networkd_keeps(link.ifindex)))
+        return;
+    manager_tell(manager, nic, text, sizeof text);
+    file[0] = '\0';
+    if (manager == MANAGER_NETWORKD)
+        manager_networkd_file(link.ifindex, file, sizeof file);
+    log_format(world_now(), LOG_WARNING, "claimed addresses may be taken off again: %s%s%s%s", text,
+               file[0] ? " (" : "", file, file[0] ? ")" : "");
+}
+
 /* Claimed host prefixes have scope host, which these settings keep silent about. */
 static void advise_nic(const char *nic)
 {
@@ -135,8 +157,10 @@ void advise(struct world *world, const struct ipmap *ipmap)
 {
     for (size_t i = 0; i < ipmap->n_sources; i++)
         advise_source(world, &ipmap->sources[i]);
-    for (size_t i = 0; i < world->n_nics; i++)
+    for (size_t i = 0; i < world->n_nics; i++) {
         advise_nic(world->nics[i]->name);
+        advise_manager(world, world->nics[i]->name);
+    }
     for (size_t i = 0; i < world->n_nics; i++)
         for (size_t k = i + 1; k < world->n_nics; k++) {
             struct subnet a, b;

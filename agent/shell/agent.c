@@ -244,22 +244,40 @@ static bool is_held(const struct plan *plan, uint32_t number, const struct link_
            plan->monitors[number].ifindex == address->ifindex && plan->monitors[number].prefix == address->prefix;
 }
 
+static void say_taken(struct agent *agent, uint32_t address)
+{
+    struct monitor *m = &agent->plan->monitors[address];
+    struct target *target = &agent->plan->targets[agent->plan->core.addresses[address].held_on];
+    char ip[IP_ADDRESS_TEXT], manager[256];
+
+    if (target->manager_asked_ns == 0 || agent->now_ns - target->manager_asked_ns >= MANAGER_FRESH_NS) {
+        target->manager = agent->ports->manager(agent->userdata, m->ifindex);
+        target->manager_asked_ns = agent->now_ns;
+    }
+    m->taken_by = target->manager;
+    manager_tell(m->taken_by, target->name, manager, sizeof manager);
+    agent_say(agent, LOG_WARNING, "another program took %s off %s%s%s", ip_address_format(&m->map->ip, ip),
+              target->name, manager[0] ? "; " : "", manager);
+}
+
 void agent_lost_address(struct agent *agent, uint32_t address)
 {
     struct plan *plan = agent->plan;
-    const char *nic = plan->targets[plan->core.addresses[address].held_on].name;
     bool lapsed = lease_ran_out(agent, address);
-    char text[IP_ADDRESS_TEXT];
+    char ip[IP_ADDRESS_TEXT];
 
-    ip_address_format(&plan->monitors[address].map->ip, text);
     if (lapsed)
-        agent_say(agent, LOG_ERR, "the lease of %s on %s ran out, because this host stood still", text, nic);
+        agent_say(agent, LOG_ERR, "the lease of %s on %s ran out, because this host stood still",
+                  ip_address_format(&plan->monitors[address].map->ip, ip),
+                  plan->targets[plan->core.addresses[address].held_on].name);
     else
-        agent_say(agent, LOG_WARNING, "another program took %s off %s", text, nic);
+        say_taken(agent, address);
     announcer_stop(plan->announcer, address);
     proof_end(agent, address);
     lease_end(agent, address);
+    plan->monitors[address].is_put_back = !lapsed;
     core_on_gone(&plan->core, agent->now_ns, address, lapsed);
+    plan->monitors[address].is_put_back = false;
     let_in_refresh(agent, address);
     rounds_arm(agent, address);
 }

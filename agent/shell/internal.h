@@ -18,6 +18,8 @@
 #define WITNESS_IDLE_NS (10 * NSEC_PER_SEC)
 /* Of a third host that uses an address we hold, people are told no more often than this. */
 #define CONFLICT_TOLD_NS (10 * NSEC_PER_SEC)
+/* Who else manages a NIC is looked at no more often than this, however many addresses are taken off it. */
+#define MANAGER_FRESH_NS (1 * NSEC_PER_SEC)
 /* A turn that comes later than this after its deadline, and later than a source's interval, is a stall. */
 #define STALL_MIN_NS (5 * NSEC_PER_MSEC)
 /* Answers of a source's own MAC that are older than this say nothing about now. */
@@ -45,6 +47,7 @@ struct monitor {
     /* the claim */
     int ifindex;               /* NIC it was put on */
     uint8_t prefix;            /* as it was put on */
+    bool is_put_back;          /* it was taken off just now: if it is claimed, then as it was */
     nsec_t claimed_ns;         /* when the kernel confirmed it; 0 */
     nsec_t lease_asked_ns;     /* when the oldest claim or renewal that is not answered yet was asked for; 0: none */
     nsec_t lease_until_ns;     /* what the kernel acknowledged; NSEC_NEVER: no end */
@@ -52,6 +55,7 @@ struct monitor {
     nsec_t probed_told_ns;     /* when people were told that the source probes for it; 0 */
     struct mac_address let_in; /* whose duplicate address detection the kernel leaves unanswered; unset: nobody's */
     int unqueued_error;        /* negative errno: the claim could not be queued; 0 */
+    enum manager taken_by;     /* who manages the NIC that it was taken off, when that was */
     /* its proof */
     enum proof proof;
     struct ip_address proof_by;
@@ -82,7 +86,9 @@ struct target {
     size_t n_peers;
     bool told_there; /* what the log last said of it */
     bool told_fit;
-    bool recheck; /* the core wants its carrier asked */
+    bool recheck;            /* the core wants its carrier asked */
+    enum manager manager;    /* who else manages it, as of then: */
+    nsec_t manager_asked_ns; /* 0: never */
 };
 
 /* All that was made from one ipmap. A reload makes a new one and carries state over. */

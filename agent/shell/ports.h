@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "agent/shell/managers.h"
 #include "arp/frame.h"
 #include "netlink/claims.h"
 #include "netlink/links.h"
@@ -45,6 +46,8 @@ struct agent_ports {
     void (*journal)(void *userdata, char *text, size_t length);
     /* How far CLOCK_REALTIME is ahead of our time: what the journal's times are by. */
     nsec_t (*wall_ahead)(void *userdata);
+    /* Which other program manages the addresses of the NIC, at this moment. */
+    enum manager (*manager)(void *userdata, int ifindex);
     /* Says something to people. `priority` as in syslog(3). */
     void (*say)(void *userdata, int priority, const char *text);
 };

@@ -18,8 +18,7 @@ static const char *const reason_texts[CORE_REASONS] = {
     [CORE_REASON_CUT_OFF] =
         ("this host was without carrier and no witness tells who is cut off now: the source must be "
          "seen alive again, or standinctl failover"),
-    [CORE_REASON_DELETED] = ("another program on this host keeps taking an address off: find it (networkd and "
-                             "NetworkManager can be told to leave foreign addresses alone)"),
+    [CORE_REASON_DELETED] = "another program on this host keeps taking an address off",
     [CORE_REASON_LAPSED] = "the lease ran out while this host stood still: it is verified again",
     [CORE_REASON_RIVAL] = "another target holds it or is about to: gave way",
     [CORE_REASON_RETURNED] = "released because the source is back",
@@ -70,6 +69,19 @@ static void append_subject(const struct agent *agent, char *text, size_t size, u
         snprintf(text + used, size - used, ": %s", strerror(-error));
 }
 
+/* Who it may be that keeps taking the address off. */
+static void append_manager(const struct agent *agent, uint32_t nic, char *text, size_t size)
+{
+    const struct core_nic *n = &agent->plan->core.nics[nic];
+    size_t used = strlen(text);
+    char manager[256];
+
+    if (n->reason_address == UINT32_MAX || used >= size)
+        return;
+    manager_tell(agent->plan->monitors[n->reason_address].taken_by, "that NIC", manager, sizeof manager);
+    snprintf(text + used, size - used, "; %s", manager[0] ? manager : "find that program");
+}
+
 /* Where one address makes the reason; others are about the whole NIC. */
 static bool is_about_an_address(enum core_reason reason)
 {
@@ -97,6 +109,8 @@ void tell_reason(const struct agent *agent, uint32_t nic, char *text, size_t siz
         name_limit(agent, nic, text, size);
     if (is_about_an_address(n->reason))
         append_subject(agent, text, size, n->reason_address, set_mac(&n->reason_mac), n->reason_error);
+    if (n->reason == CORE_REASON_DELETED)
+        append_manager(agent, nic, text, size);
 }
 
 void tell_refusal(const struct agent *agent, const struct core_refusal *refusal, char *text, size_t size)

@@ -204,5 +204,6 @@ const struct agent_ports world_ports = {
     .gateways = port_gateways,
     .journal = port_journal,
     .wall_ahead = port_wall_ahead,
+    .manager = manager_of,
     .say = port_say,
 };

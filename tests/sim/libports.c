@@ -287,6 +287,13 @@ static nsec_t port_wall_ahead(void *userdata)
     return WALL_AHEAD_NS + agent->host->wall_offset_ns;
 }
 
+static enum manager port_manager(void *userdata, int ifindex)
+{
+    (void)userdata;
+    (void)ifindex;
+    return MANAGER_NONE;
+}
+
 static void port_say(void *userdata, int priority, const char *text)
 {
     sim_agent_hear(userdata, priority, text);
@@ -307,5 +314,6 @@ const struct agent_ports sim_ports = {
     .let_in = port_let_in,
     .journal = port_journal,
     .wall_ahead = port_wall_ahead,
+    .manager = port_manager,
     .say = port_say,
 };

@@ -33,6 +33,27 @@ static void what_others_delete_is_put_back(void **state)
     scene_end(&s);
 }
 
+/* Who manages the NIC takes all off for a moment, the host's own too: ours may not become the first of the subnet. */
+static void what_is_put_back_goes_on_as_it_was(void **state)
+{
+    struct scene s;
+    struct ip_address ip;
+
+    (void)state;
+    scene_begin(&s);
+    hold(&s, FAST);
+    assert_int_equal(ip_address_parse(SCENE_IP, &ip), 0);
+    sim_nic_remove(s.target_nic, "192.0.2.20/24");
+    scene_run(&s, NSEC_PER_MSEC);
+    sim_nic_remove(s.target_nic, HELD);
+    scene_run(&s, NSEC_PER_SEC);
+    sim_nic_add(s.target_nic, "192.0.2.20/24");
+    scene_run(&s, NSEC_PER_SEC);
+    assert_non_null(sim_nic_find(s.target_nic, &ip));
+    assert_int_equal(sim_nic_find(s.target_nic, &ip)->prefix, 32);
+    scene_end(&s);
+}
+
 /* Another program that insists is not fought for ever, and the source's own address is not put back over its head. */
 static void what_others_keep_deleting(void **state)
 {
@@ -278,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_others_delete_is_put_back),
+        cmocka_unit_test(what_is_put_back_goes_on_as_it_was),
         cmocka_unit_test(what_others_keep_deleting),
         cmocka_unit_test(what_is_deleted_when_the_source_is_back),
         cmocka_unit_test(held_addresses_follow_the_carrier),
