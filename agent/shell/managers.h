@@ -12,7 +12,7 @@ enum manager {
     MANAGERS /* how many; no manager */
 };
 
-/* Who manages the NIC, as the files in /run say. Some microseconds. In the form of a port: userdata is not looked at. */
+/* Who manages the NIC, as the files in /run say. Some microseconds. As a port has it: userdata is not looked at. */
 enum manager manager_of(void *userdata, int ifindex);
 /* Whether networkd was told to keep what it does not know on the NIC. */
 bool manager_networkd_keeps(int ifindex);

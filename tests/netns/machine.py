@@ -46,8 +46,8 @@ exec systemd-nspawn --quiet --boot --directory="$disk/root" "$@"
 
 def make_install(destination: str, build: str = BUILD) -> None:
     """What `make install` installs, as a package would."""
-    done = subprocess.run(["make", "-s", "-C", ROOT, f"BUILD={build}", "PREFIX=/usr", f"DESTDIR={destination}", "install"],
-                          capture_output=True, text=True, check=False)
+    command = ["make", "-s", "-C", ROOT, f"BUILD={build}", "PREFIX=/usr", f"DESTDIR={destination}", "install"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise LanError(f"make install: {done.stderr}")
 
@@ -98,7 +98,8 @@ class Machine:
         self.console = os.path.join(self.directory, "console")
         os.makedirs(os.path.join(self.directory, "disk"))
         host.lan.closers.append(self.close)
-        self.lay_out({"etc/machine-id": uuid.uuid4().hex + "\n", "etc/hostname": host.name + "\n", **files}, enable or [])
+        identity = {"etc/machine-id": uuid.uuid4().hex + "\n", "etc/hostname": host.name + "\n"}
+        self.lay_out({**identity, **files}, enable or [])
         self.leader = self.boot([os.path.join(self.directory, "files"), installed_layer(), debian.root()])
 
     def lay_out(self, files: Dict[str, str], enable: List[str]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent as a service: its own unit, with its whole sandbox, under a real systemd that starts, stops and kills it."""
+"""The agent as a service: its own unit, with its whole sandbox, under a systemd that starts, stops and kills it."""
 
 import os
 import re
