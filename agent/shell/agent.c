@@ -298,6 +298,8 @@ void agent_lost_with_nic(struct agent *agent, uint32_t address)
     /* The notice about the NIC itself may come later. */
     core_on_link(&plan->core, agent->now_ns, target, false);
     core_on_gone_with_nic(&plan->core, agent->now_ns, address);
+    let_in_refresh(agent, address);
+    rounds_arm(agent, address);
 }
 
 /*

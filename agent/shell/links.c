@@ -68,9 +68,14 @@ static void replace_nic(struct agent *agent, nsec_t now_ns, uint16_t number)
 {
     const struct plan *plan = agent->plan;
 
-    for (uint32_t i = 0; i < plan->core.n_addresses; i++)
-        if (plan->core.addresses[i].claim == CORE_CLAIM_HELD && plan->core.addresses[i].held_on == number)
-            agent_lost_with_nic(agent, i);
+    for (uint32_t i = 0; i < plan->core.n_addresses; i++) {
+        const struct monitor *m = &plan->monitors[i];
+
+        if (plan->core.addresses[i].claim != CORE_CLAIM_HELD || plan->core.addresses[i].held_on != number)
+            continue;
+        agent_take_off(agent, &m->map->ip, m->ifindex, m->prefix); /* it may only be called otherwise now */
+        agent_lost_with_nic(agent, i);
+    }
     core_on_link(&agent->plan->core, now_ns, number, false);
 }
 

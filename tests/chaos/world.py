@@ -25,8 +25,7 @@ INTERVAL_MS, MISSES = 50, 4
 
 def ipmap(failback: str, note: str = "") -> str:
     """The same on every target. note: what a reload storm changes."""
-    return (f"defaults {{ interval {INTERVAL_MS}ms; misses {MISSES}; failback {failback}; "
-            f"max-takeovers 1000 per 1s }}\nwitness 192.0.2.1\n"
+    return (f"defaults {{ interval {INTERVAL_MS}ms; misses {MISSES}; failback {failback} }}\nwitness 192.0.2.1\n"
             f"source web1 {{ nic eth0 {{\n{V4}/24 dev eth0\n{V6}/64 dev eth0\n}} }}\n{note}\n")
 
 
