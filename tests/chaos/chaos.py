@@ -90,10 +90,10 @@ class Run:
         """Gives back what is held, where the file leaves that to a person, once the source may have been seen."""
         now = time.monotonic()
         self.world.run_until(now)
-        if now < self.next_failback or not (self.manual or any(self.world.adopts.values())):
+        if now < self.next_failback or not self.manual:
             return
         for target, held in self.world.holding().items():
-            if held and (self.manual or self.world.adopts[target]):
+            if held:
                 self.say(f"    standinctl failback on {target}")
                 self.world.failback(target)
                 self.next_failback = now + PATIENCE_S

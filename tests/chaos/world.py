@@ -52,8 +52,6 @@ class World:
         self.agents: Dict[str, Agent] = {name: Agent(self.hosts[name], self.conf) for name in TARGETS}
         self.armed = Armed(self.truth, TARGETS)
         self.dying: Dict[str, bool] = {name: False for name in TARGETS}
-        # Started while its host held something: it takes the return of the source for a conflict.
-        self.adopts: Dict[str, bool] = {name: False for name in TARGETS}
         self.frozen: Dict[int, str] = {}
         self.second: Dict[str, List[Agent]] = {name: [] for name in TARGETS}
         self.all_agents: List[Agent] = list(self.agents.values())
@@ -181,7 +179,6 @@ class World:
                 self.at(time.monotonic() + 0.02, lambda: self.revive(host))
             return
         self.dying[host] = False
-        self.adopts[host] = bool(self.holding()[host])
         self.agents[host].start(wait=False)
         self.armed.forget(host, time.monotonic())
 
