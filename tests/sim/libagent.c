@@ -17,12 +17,20 @@ static nsec_t now_of(const struct sim_agent *agent)
     return agent->host->world->clock.now_ns;
 }
 
-/* One `now` for the event at hand; whether the wall clock was set since the last. */
+/* One `now` for the event at hand; whether the guard acted or the wall clock was set since the last. */
 static void take_time(struct sim_agent *agent)
 {
+    if (agent->hung)
+        agent_on_hung(agent->agent, now_of(agent));
+    agent->hung = false;
     if (agent->seen_wall_ns != agent->host->wall_offset_ns)
         agent_on_clock_step(agent->agent, now_of(agent));
     agent->seen_wall_ns = agent->host->wall_offset_ns;
+}
+
+bool sim_agent_runs(const struct sim_agent *agent)
+{
+    return agent->agent && !agent->paused && agent->host->alive;
 }
 
 static void turn(void *object, void *detail);
@@ -55,7 +63,7 @@ static void turn(void *object, void *detail)
     struct sim_agent *agent = object;
 
     (void)detail;
-    if (!agent->agent || agent->paused || !agent->host->alive || agent->turn_ns != now_of(agent))
+    if (!sim_agent_runs(agent) || agent->turn_ns != now_of(agent))
         return;
     sim_judge_pace(agent);
     agent->turn_ns = NSEC_NEVER;
@@ -70,7 +78,7 @@ static void serve(void *object, void *detail)
 
     (void)detail;
     agent->wake_planned = false;
-    if (!agent->agent || agent->paused || !agent->host->alive)
+    if (!sim_agent_runs(agent))
         return;
     take_time(agent);
     sim_queue_serve(&agent->replies, agent);
@@ -80,7 +88,7 @@ static void serve(void *object, void *detail)
 
 void sim_agent_wake(struct sim_agent *agent)
 {
-    if (agent->wake_planned || agent->paused)
+    if (agent->wake_planned || !sim_agent_runs(agent))
         return;
     agent->wake_planned = true;
     sim_clock_at(&agent->host->world->clock, now_of(agent), serve, agent, NULL);
@@ -90,17 +98,27 @@ void sim_agent_load(struct sim_agent *agent, const char *ipmap_text, const struc
 {
     struct ipmap_messages messages;
     struct ipmap *ipmap;
+    char *copy = strdup(ipmap_text); /* may be agent->file itself */
 
     if (ipmap_parse("ipmap.conf", ipmap_text, strlen(ipmap_text), NULL, &ipmap, &messages) < 0) {
         ipmap_messages_print(&messages, stderr);
         abort();
     }
     ipmap_messages_free(&messages);
+    free(agent->file);
+    agent->file = copy;
+    agent->guard_ns = ipmap->guard_ns;
     agent->interval_ns = 0;
+    agent->patience_ns = NSEC_NEVER;
     agent->n_addresses = ipmap->n_addresses;
-    for (size_t i = 0; i < ipmap->n_sources; i++)
-        if (ipmap->sources[i].interval_ns > agent->interval_ns)
-            agent->interval_ns = ipmap->sources[i].interval_ns;
+    for (size_t i = 0; i < ipmap->n_sources; i++) {
+        const struct ipmap_source *s = &ipmap->sources[i];
+
+        if (s->interval_ns > agent->interval_ns)
+            agent->interval_ns = s->interval_ns;
+        agent->patience_ns =
+            nsec_min(agent->patience_ns, nsec_min(s->verify_within_ns / s->verify_asks, s->interval_ns));
+    }
     if (agent_load(agent->agent, now_of(agent), ipmap, held, n_held) < 0)
         abort();
     settle(agent);
@@ -133,6 +151,7 @@ void sim_agent_free(struct sim_agent *agent)
     free(agent->lines);
     free(agent->deeds);
     free(agent->journal);
+    free(agent->file);
     free(agent);
 }
 
@@ -144,14 +163,23 @@ void sim_agent_reload(struct sim_agent *agent, const char *ipmap)
 void sim_agent_pause(struct sim_agent *agent)
 {
     agent->paused = true;
+    sim_agent_fall_silent(agent);
 }
 
 void sim_agent_resume(struct sim_agent *agent)
 {
+    agent->paused = false;
+    agent->silent_ns = NSEC_NEVER;
+    sim_agent_catch_up(agent);
+}
+
+void sim_agent_catch_up(struct sim_agent *agent)
+{
     struct sim_world *world = agent->host->world;
     bool turn_first = sim_random_hit(&world->random, 500000);
 
-    agent->paused = false;
+    if (!sim_agent_runs(agent))
+        return;
     if (!turn_first)
         sim_agent_wake(agent);
     if (agent->turn_ns <= now_of(agent)) {
@@ -233,6 +261,8 @@ static bool is_watched(const struct sim_nic *nic, const struct ip_address *ip)
 
 void sim_agent_receive(struct sim_agent *agent, const struct sim_nic *nic, const struct sim_frame *frame)
 {
+    if (!agent->agent)
+        return;
     if (frame->kind == SIM_LINK) {
         receive_link(agent, nic, frame);
         return;

@@ -46,10 +46,13 @@ struct sim_queue {
 struct sim_agent {
     struct sim_host *host;
     struct agent *agent; /* NULL: it was killed */
+    char *file;          /* its ipmap, as text */
     /* how its host treats it */
     nsec_t claim_delay_ns; /* what the kernel takes for a claim or release */
     nsec_t lateness_ns;    /* turns come up to so much late */
     int refuse_probes;     /* errno (> 0) for every request, told on flush; 0 */
+    int refuse_frames;     /* negative errno for every frame; 0 */
+    bool guarded;          /* a guard takes off what it holds when it hangs or is gone for longer than its file says */
     size_t queue_max;      /* replies that its sockets keep; more are lost */
     bool paused;
     /* what outlives it */
@@ -68,11 +71,17 @@ struct sim_agent {
     nsec_t seen_wall_ns; /* offset of the wall clock at its last event */
     struct probe_request refused[SIM_REFUSED_MAX];
     size_t n_refused;
-    nsec_t interval_ns; /* the longest of its file */
-    size_t n_addresses; /* of its file */
-    bool forced;        /* a person forced a failover */
-    nsec_t pace_ms;     /* libjudge.c: the millisecond that is counted */
-    size_t pace;        /* things done in it */
+    nsec_t refused_ns;     /* when it was last refused a request; 0 */
+    nsec_t interval_ns;    /* the longest of its file */
+    nsec_t guard_ns;       /* of its file */
+    nsec_t patience_ns;    /* the shortest that verify waits for an answer by its file */
+    bool hung;             /* its guard acted, and it does not know yet */
+    nsec_t kernel_busy_ns; /* until when its kernel has requests of it to do */
+    nsec_t silent_ns;      /* since when it is stopped or gone */
+    size_t n_addresses;    /* of its file */
+    bool forced;           /* a person forced a failover */
+    nsec_t pace_ms;        /* libjudge.c: the millisecond that is counted */
+    size_t pace;           /* things done in it */
     /* what it did and said */
     struct sim_deed *deeds;
     size_t n_deeds;
@@ -96,6 +105,8 @@ void sim_agent_kill(struct sim_agent *agent);
 void sim_agent_reboot(struct sim_agent *agent);
 /* Starts the agent, which finds what its host has and its journal says. */
 void sim_agent_begin(struct sim_agent *agent, const char *ipmap);
+/* It is stopped or gone from now on: its guard, where it has one, waits so long as the file says. */
+void sim_agent_fall_silent(struct sim_agent *agent);
 /* From the ports: takes the text. */
 void sim_agent_keep_journal(struct sim_agent *agent, char *text, size_t length);
 /* A file takes effect; `held`: only with the first. */
@@ -104,6 +115,10 @@ void sim_agent_load(struct sim_agent *agent, const char *ipmap_text, const struc
 /* SIGSTOP and SIGCONT. Whether its sockets or its timer come first then is chance. */
 void sim_agent_pause(struct sim_agent *agent);
 void sim_agent_resume(struct sim_agent *agent);
+/* Its host goes on after it stood still: what was due meanwhile is late. */
+void sim_agent_catch_up(struct sim_agent *agent);
+/* Whether it does something now. */
+bool sim_agent_runs(const struct sim_agent *agent);
 
 /* Gives a command; `nic` may be NULL. The answer stands in `answer` once `answers` has grown. */
 void sim_agent_command(struct sim_agent *agent, const char *name, const char *source, const char *nic);

@@ -5,7 +5,7 @@
 #include "tests/sim/libhost.h"
 
 /* Hosts whose answers are told apart. */
-#define SIM_ANSWERERS_MAX 8
+#define SIM_ANSWERERS_MAX 16
 
 struct sim_client {
     struct sim_nic *nic;

@@ -38,8 +38,8 @@ static void go_on(void *object, void *detail)
     if (t->failed || !host->alive)
         return;
     if (t->probes == probes) {
-        sim_nic_put_on(t->nic, &t->address);
-        sim_host_set_alive(host, true); /* for who judges claims: it has it since now */
+        if (!sim_nic_find(t->nic, &t->address.ip))
+            sim_nic_put_on(t->nic, &t->address);
         return;
     }
     send_probe(t);

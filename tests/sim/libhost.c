@@ -29,9 +29,7 @@ struct sim_host *sim_host_new(struct sim_world *world, const char *name)
 
 static void free_nic(struct sim_nic *nic)
 {
-    for (size_t i = 0; i < nic->n_neighbours; i++)
-        free(nic->neighbours[i].waiting);
-    free(nic->neighbours);
+    sim_neighbour_forget_all(nic);
     free(nic->addresses);
     free(nic);
 }
@@ -84,12 +82,24 @@ static struct sim_address read_address(const char *text)
 void sim_nic_put_on(struct sim_nic *nic, const struct sim_address *address)
 {
     nic->addresses = sim_grow(nic->addresses, nic->n_addresses, sizeof *address);
-    nic->addresses[nic->n_addresses++] = *address;
+    nic->addresses[nic->n_addresses] = *address;
+    nic->addresses[nic->n_addresses++].since_ns = nic->segment->world->clock.now_ns;
 }
 
 static void take_off(struct sim_nic *nic, struct sim_address *address)
 {
     *address = nic->addresses[--nic->n_addresses];
+}
+
+/* It goes, and not by a request of the agent, which is told. */
+static void lose_address(struct sim_nic *nic, struct sim_address *address)
+{
+    struct sim_address gone = *address;
+
+    take_off(nic, address);
+    sim_judge_overlap(nic->segment->world, &gone.ip);
+    if (nic->host->agent)
+        sim_agent_address_changed(nic->host->agent, nic, &gone.ip, gone.prefix, false);
 }
 
 void sim_nic_add(struct sim_nic *nic, const char *text)
@@ -107,29 +117,14 @@ void sim_nic_remove(struct sim_nic *nic, const char *text)
     struct sim_address *there = sim_nic_find(nic, &address.ip);
 
     assert(there);
-    take_off(nic, there);
-    if (nic->host->agent)
-        sim_agent_address_changed(nic->host->agent, nic, &address.ip, address.prefix, false);
+    lose_address(nic, there);
 }
 
 void sim_nic_drop(struct sim_nic *nic, uint8_t family)
 {
-    for (size_t i = nic->n_addresses; i-- > 0;) {
-        struct sim_address gone = nic->addresses[i];
-
-        if (family != 0 && gone.ip.family != family)
-            continue;
-        take_off(nic, &nic->addresses[i]);
-        sim_judge_overlap(nic->segment->world, &gone.ip);
-        if (nic->host->agent)
-            sim_agent_address_changed(nic->host->agent, nic, &gone.ip, gone.prefix, false);
-    }
-}
-
-void sim_host_set_alive(struct sim_host *host, bool alive)
-{
-    host->alive = alive;
-    host->alive_since_ns = alive ? host->world->clock.now_ns : NSEC_NEVER;
+    for (size_t i = nic->n_addresses; i-- > 0;)
+        if (family == 0 || nic->addresses[i].ip.family == family)
+            lose_address(nic, &nic->addresses[i]);
 }
 
 void sim_host_announce(struct sim_host *host)
@@ -192,33 +187,66 @@ static void expire(void *object, void *detail)
 {
     struct sim_nic *nic = object;
     struct sim_address *address = sim_nic_find(nic, detail);
-    struct sim_world *world = nic->segment->world;
-    struct sim_address gone;
 
-    if (!address || !address->claimed || address->valid_until_ns > world->clock.now_ns)
-        return;
-    gone = *address;
-    take_off(nic, address);
-    sim_judge_overlap(world, &gone.ip);
-    if (nic->host->agent)
-        sim_agent_address_changed(nic->host->agent, nic, &gone.ip, gone.prefix, false);
+    if (address && address->claimed && address->valid_until_ns <= nic->segment->world->clock.now_ns && nic->host->alive)
+        lose_address(nic, address);
+}
+
+/* The kernel looks about once a second for what ran out. */
+static void plan_expiry(struct sim_nic *nic, const struct sim_address *address)
+{
+    struct sim_world *world = nic->segment->world;
+    struct ip_address *ip = sim_alloc(sizeof *ip);
+    nsec_t checked_ns = address->valid_until_ns + (nsec_t)sim_random_below(&world->random, NSEC_PER_SEC);
+
+    *ip = address->ip;
+    sim_clock_at(&world->clock, nsec_max(checked_ns, world->clock.now_ns), expire, nic, ip);
 }
 
 static void lease(struct sim_nic *nic, struct sim_address *address, uint32_t valid_s)
 {
-    struct sim_world *world = nic->segment->world;
-    struct ip_address *ip;
-    nsec_t checked_ns;
+    address->valid_until_ns = valid_s ? nic->segment->world->clock.now_ns + valid_s * NSEC_PER_SEC : NSEC_NEVER;
+    if (valid_s)
+        plan_expiry(nic, address);
+}
 
-    address->valid_until_ns = NSEC_NEVER;
-    if (valid_s == 0)
+size_t sim_host_drop_claims(struct sim_host *host)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < host->n_nics; i++)
+        for (size_t k = host->nics[i]->n_addresses; k-- > 0;)
+            if (host->nics[i]->addresses[k].claimed) {
+                lose_address(host->nics[i], &host->nics[i]->addresses[k]);
+                n++;
+            }
+    return n;
+}
+
+void sim_host_set_alive(struct sim_host *host, bool alive)
+{
+    if (host->alive == alive)
         return;
-    address->valid_until_ns = world->clock.now_ns + valid_s * NSEC_PER_SEC;
-    /* The kernel looks about once a second. */
-    checked_ns = address->valid_until_ns + (nsec_t)sim_random_below(&world->random, NSEC_PER_SEC);
-    ip = sim_alloc(sizeof *ip);
-    *ip = address->ip;
-    sim_clock_at(&world->clock, checked_ns, expire, nic, ip);
+    host->alive = alive;
+    host->alive_since_ns = alive ? host->world->clock.now_ns : NSEC_NEVER;
+    if (!alive || !host->agent)
+        return;
+    for (size_t i = 0; i < host->n_nics; i++)
+        for (size_t k = 0; k < host->nics[i]->n_addresses; k++)
+            if (host->nics[i]->addresses[k].claimed && host->nics[i]->addresses[k].valid_until_ns != NSEC_NEVER)
+                plan_expiry(host->nics[i], &host->nics[i]->addresses[k]);
+    sim_agent_catch_up(host->agent);
+}
+
+void sim_host_reboot(struct sim_host *host)
+{
+    for (size_t i = 0; i < host->n_nics; i++)
+        sim_neighbour_forget_all(host->nics[i]);
+    if (host->agent)
+        sim_agent_reboot(host->agent);
+    sim_host_set_alive(host, true);
+    if (host->agent)
+        sim_agent_begin(host->agent, host->agent->file);
 }
 
 int sim_host_claim(struct sim_nic *nic, const struct ip_address *ip, uint8_t prefix, uint32_t valid_s)
@@ -306,8 +334,9 @@ static void receive_link(struct sim_nic *nic, const struct sim_frame *frame)
         return;
     sim_dad_hear(nic, &heard);
     /* IPv4 addresses belong to the host: any of its NICs answers (arp_ignore 0). IPv6 ones answer on their NIC. */
-    asked = heard.target_ip.family == AF_INET6 ? (sim_nic_find(nic, &heard.target_ip) ? nic : NULL)
-                                               : sim_host_find(nic->host, &heard.target_ip);
+    asked = heard.target_ip.family == AF_INET6 || nic->host->answers_strictly
+                ? (sim_nic_find(nic, &heard.target_ip) ? nic : NULL)
+                : sim_host_find(nic->host, &heard.target_ip);
     if (heard.kind == ARP_HEARD_PROBE && find_let_in(nic->host, &heard.target_ip, &heard.sender_mac))
         return;
     /* A request of its own that comes in by another of its NICs has a martian source, and is not answered. */

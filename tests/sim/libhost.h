@@ -28,6 +28,7 @@ struct sim_host {
     nsec_t wall_offset_ns;   /* its wall clock is so much ahead of the time of the world */
     struct sim_nic **nics;
     size_t n_nics;
+    bool answers_strictly;         /* arp_ignore 1: only the NIC that has an address answers for it */
     struct ip_address gateways[2]; /* one a family; unset */
     struct sim_let_in *let_in;     /* whose probes for what are left unanswered */
     size_t n_let_in;
@@ -48,8 +49,12 @@ void sim_nic_remove(struct sim_nic *nic, const char *text);
 /* All of a family, 0: all, goes. */
 void sim_nic_drop(struct sim_nic *nic, uint8_t family);
 
-/* Dies without a word, or lives again. */
+/* Stands still without a word, or goes on where it was. */
 void sim_host_set_alive(struct sim_host *host, bool alive);
+/* Comes up anew, with an agent where it had one: nothing is left of what was claimed or learned. */
+void sim_host_reboot(struct sim_host *host);
+/* Takes off all that its agent claimed; how many. */
+size_t sim_host_drop_claims(struct sim_host *host);
 /* Tells everybody of its addresses, as a host does that boots or is plugged in. */
 void sim_host_announce(struct sim_host *host);
 /* The wall clock is set by so much. */
@@ -83,5 +88,7 @@ struct sim_neighbour *sim_neighbour_find(const struct sim_nic *nic, const struct
 void sim_neighbour_asked(struct sim_nic *nic, const struct arp_heard *heard);
 /* Anything else that was heard: only an entry that is there may follow. */
 void sim_neighbour_heard(struct sim_nic *nic, const struct arp_heard *heard, bool unicast);
+/* Nothing is known any more. */
+void sim_neighbour_forget_all(struct sim_nic *nic);
 /* Sends an IP packet to its neighbour, at once or when that is resolved. */
 void sim_neighbour_send(struct sim_nic *nic, const struct sim_frame *packet);

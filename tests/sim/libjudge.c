@@ -9,6 +9,8 @@
 /* Things done within one virtual millisecond: so many, and so many more for each address. */
 #define PACE_ALWAYS 100
 #define PACE_EACH 40
+/* While an address is held, its source is looked for at least this often. */
+#define RETURN_WATCH_NS NSEC_PER_SEC
 
 void sim_judge_pace(struct sim_agent *agent)
 {
@@ -23,19 +25,35 @@ void sim_judge_pace(struct sim_agent *agent)
         sim_violate(world, "%s spins: %zu things done within a millisecond", agent->host->name, agent->pace);
 }
 
-/* Since when the NIC has surely been there for whoever asks from `nic`; NSEC_NEVER. */
-static nsec_t reachable_since(const struct sim_nic *nic, const struct sim_nic *other)
+/* Since when the address on the NIC has surely been there for whoever asks from `nic`; NSEC_NEVER. */
+static nsec_t reachable_since(const struct sim_nic *nic, const struct sim_nic *other, const struct ip_address *ip)
 {
-    nsec_t since_ns = sim_nics_joined_since(nic, other);
+    nsec_t since_ns = sim_nics_joined_since(nic, other), there_ns = sim_nic_find(other, ip)->since_ns;
 
-    if (!other->host->alive)
-        return NSEC_NEVER;
-    return since_ns > other->host->alive_since_ns ? since_ns : other->host->alive_since_ns;
+    if (other->host->alive_since_ns > there_ns)
+        there_ns = other->host->alive_since_ns;
+    return since_ns > there_ns ? since_ns : there_ns;
+}
+
+static unsigned count_agents(const struct sim_world *world)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < world->n_hosts; i++)
+        n += world->hosts[i]->agent != NULL;
+    return n;
+}
+
+/* Whether somebody just took off what it held. */
+static bool puts_back(const struct sim_agent *agent)
+{
+    return sim_agent_said_ns(agent, "another program took") == agent->host->world->clock.now_ns;
 }
 
 /*
  * An address of a host that lives and can be reached is not claimed, unless a person forced it. A host that has been
- * there for two intervals and a round trip must have answered one of the rounds that count.
+ * there for two intervals and a round trip must have answered one of the rounds that count; while its address is held
+ * it is asked for less often.
  */
 void sim_judge_claim(struct sim_agent *agent, const struct sim_nic *nic, const struct ip_address *ip)
 {
@@ -48,8 +66,19 @@ void sim_judge_claim(struct sim_agent *agent, const struct sim_nic *nic, const s
 
         if (!other || world->hosts[i] == agent->host || sim_nic_find(other, ip)->claimed)
             continue;
-        since_ns = reachable_since(nic, other);
-        grace_ns = 2 * agent->interval_ns + sim_nics_round_trip(nic, other);
+        since_ns = reachable_since(nic, other, ip);
+        grace_ns = 2 * (agent->interval_ns + agent->lateness_ns) + sim_nics_round_trip(nic, other);
+        /* Whoever answers later than the file waits for is not there for it. */
+        if (sim_nics_round_trip(nic, other) > agent->patience_ns)
+            continue;
+        /* The MAC that a source is looked for at while its address is held may be that of a target that stood in
+         * before: its return is seen late then. */
+        if (puts_back(agent) && count_agents(world) > 1)
+            continue;
+        if (puts_back(agent)) {
+            grace_ns += RETURN_WATCH_NS;
+            since_ns = since_ns > agent->refused_ns ? since_ns : agent->refused_ns;
+        }
         if (since_ns != NSEC_NEVER && world->clock.now_ns - since_ns > grace_ns)
             sim_violate(world, "%s claims %s of %s, which has been alive and reachable for %lld ms", agent->host->name,
                         ip_address_format(ip, text), world->hosts[i]->name,

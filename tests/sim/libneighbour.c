@@ -23,6 +23,15 @@ struct sim_neighbour *sim_neighbour_find(const struct sim_nic *nic, const struct
     return NULL;
 }
 
+void sim_neighbour_forget_all(struct sim_nic *nic)
+{
+    for (size_t i = 0; i < nic->n_neighbours; i++)
+        free(nic->neighbours[i].waiting);
+    free(nic->neighbours);
+    nic->neighbours = NULL;
+    nic->n_neighbours = 0;
+}
+
 static struct sim_neighbour *find_or_make(struct sim_nic *nic, const struct ip_address *ip)
 {
     struct sim_neighbour *n = sim_neighbour_find(nic, ip);

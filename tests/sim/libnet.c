@@ -177,6 +177,7 @@ void sim_nic_create_again(struct sim_nic *nic, int ifindex)
 void sim_nic_set_faults(struct sim_nic *nic, const struct sim_faults *faults)
 {
     nic->faults = *faults;
+    nic->good_since_ns = NSEC_NEVER; /* what was sent before may take longer than what is sent now */
     review(nic, sim_nic_has_carrier(nic));
 }
 

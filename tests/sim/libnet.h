@@ -52,6 +52,7 @@ struct sim_address {
     struct ip_address ip;
     uint8_t prefix;
     bool claimed;          /* put on by an agent */
+    nsec_t since_ns;       /* on the NIC */
     nsec_t valid_until_ns; /* of what is claimed: its lease; NSEC_NEVER: no end */
 };
 

@@ -7,6 +7,8 @@
 #include "tests/sim/libagent.h"
 #include "tests/sim/libworld.h"
 
+/* How often a host that stands still is looked at. */
+#define STILL_NS (10 * NSEC_PER_MSEC)
 /* Wall clocks of the model are about this year's; only what is written down shows it. */
 #define WALL_AHEAD_NS (INT64_C(1700000000) * NSEC_PER_SEC)
 
@@ -62,6 +64,7 @@ static int port_probe(void *userdata, const struct probe_request *request)
     if (!nic)
         return -ENODEV;
     if (agent->refuse_probes) {
+        agent->refused_ns = agent->host->world->clock.now_ns;
         if (agent->n_refused == SIM_REFUSED_MAX)
             return -ENOBUFS;
         agent->refused[agent->n_refused++] = *request;
@@ -103,6 +106,8 @@ static int port_frame(void *userdata, int ifindex, const struct arp_frame *frame
 
     if (!nic)
         return -ENODEV;
+    if (agent->refuse_frames)
+        return agent->refuse_frames;
     if (arp_frame_parse(frame->bytes, frame->length, &said) == 0 && said.kind == ARP_HEARD_ANNOUNCEMENT)
         sim_agent_note(agent, mac_address_equal(&said.sender_mac, &nic->mac) ? SIM_ANNOUNCE : SIM_ANNOUNCE_SOURCE,
                        &said.sender_ip, ifindex);
@@ -156,14 +161,23 @@ struct order {
 static void claim_done(void *object, void *detail)
 {
     struct sim_agent *agent = object;
+    struct sim_clock *clock = &agent->host->world->clock;
     const struct order *order = detail;
     const struct claims_request *request = &order->request;
     struct sim_nic *nic = sim_host_nic(agent->host, request->ifindex);
     struct sim_arrival result = {.kind = SIM_ARRIVED_RESULT, .request = *request, .error = -ENODEV};
 
     /* What was not done when it was killed was not asked for yet. */
-    if (!agent->host->alive || order->incarnation != agent->incarnation)
+    if (order->incarnation != agent->incarnation)
         return;
+    /* A host that stands still goes on with it later. */
+    if (!agent->host->alive) {
+        struct order *again = sim_alloc(sizeof *again);
+
+        *again = *order;
+        sim_clock_at(clock, clock->now_ns + STILL_NS, claim_done, agent, again);
+        return;
+    }
     if (nic)
         result.error = apply(agent, nic, request);
     sim_queue_put(&agent->others, &result);
@@ -197,7 +211,9 @@ static int port_claim(void *userdata, const struct claims_request *request)
     *order = (struct order){*request, agent->incarnation};
     if (nic)
         judge_request(agent, nic, request);
-    sim_clock_at(clock, clock->now_ns + agent->claim_delay_ns, claim_done, agent, order);
+    /* In the order of submission, however fast the kernel has become meanwhile. */
+    agent->kernel_busy_ns = nsec_max(agent->kernel_busy_ns, clock->now_ns + agent->claim_delay_ns);
+    sim_clock_at(clock, agent->kernel_busy_ns, claim_done, agent, order);
     return 0;
 }
 

@@ -20,31 +20,51 @@ void sim_agent_kill(struct sim_agent *agent)
     agent_free(agent->agent);
     agent->agent = NULL;
     agent->incarnation++;
-    agent->paused = false;
-    agent->lost_replies = false;
+    agent->paused = agent->hung = agent->lost_replies = false;
     agent->n_refused = 0;
     agent->due_ns = agent->turn_ns = NSEC_NEVER;
     sim_queue_free(&agent->replies);
     sim_queue_free(&agent->others);
     for (size_t i = 0; i < agent->host->n_nics; i++)
         agent->host->nics[i]->n_watched = 0;
+    sim_agent_fall_silent(agent);
+}
+
+struct watch {
+    unsigned incarnation;
+    nsec_t since_ns; /* when the agent fell silent */
+};
+
+/* The guard's patience is over. */
+static void guard(void *object, void *detail)
+{
+    struct sim_agent *agent = object;
+    const struct watch *watch = detail;
+
+    if (sim_agent_runs(agent) || !agent->host->alive || agent->incarnation != watch->incarnation ||
+        agent->silent_ns != watch->since_ns)
+        return;
+    if (sim_host_drop_claims(agent->host) > 0)
+        agent->hung = agent->agent;
+}
+
+void sim_agent_fall_silent(struct sim_agent *agent)
+{
+    struct watch *watch;
+
+    agent->silent_ns = agent->host->world->clock.now_ns;
+    if (!agent->guarded || agent->guard_ns == NSEC_NEVER)
+        return;
+    watch = sim_alloc(sizeof *watch);
+    *watch = (struct watch){.incarnation = agent->incarnation, .since_ns = agent->silent_ns};
+    sim_clock_at(&agent->host->world->clock, agent->silent_ns + agent->guard_ns, guard, agent, watch);
 }
 
 void sim_agent_reboot(struct sim_agent *agent)
 {
-    struct ip_address ip;
-
     sim_agent_kill(agent);
     agent->boot++;
-    for (size_t i = 0; i < agent->host->n_nics; i++) {
-        struct sim_nic *nic = agent->host->nics[i];
-
-        for (size_t k = nic->n_addresses; k-- > 0;) {
-            ip = nic->addresses[k].ip;
-            if (nic->addresses[k].claimed)
-                sim_host_release(nic, &ip, nic->addresses[k].prefix);
-        }
-    }
+    sim_host_drop_claims(agent->host);
 }
 
 /* As the kernel tells it: rounded up, and 0 where it is over and was not looked at yet. */
@@ -94,6 +114,7 @@ void sim_agent_begin(struct sim_agent *agent, const char *ipmap)
     snprintf(boot, sizeof boot, "boot %u", agent->boot);
     agent_recall(agent->agent, boot, &journal);
     agent->seen_wall_ns = agent->host->wall_offset_ns;
+    agent->silent_ns = NSEC_NEVER;
     held = list_held(agent->host, &n);
     sim_agent_load(agent, ipmap, held, n);
     free(held);
