@@ -6,7 +6,9 @@
 #   make deps         install the Debian packages that all this needs                 (as root)
 #   make check-long   what does not fit into that: every fault, all tests with sanitizers, valgrind, longer fuzzing
 #   make test-unit    the unit tests alone
-#   make sim [SEED=n] the scripted worlds on virtual time
+#   make sim [SEED=n] the worlds on virtual time; SEED=n: random worlds from that one on
+#   make sim HOURS=n  random worlds with fresh seeds until n hours have passed in them; HOURS=forever
+#   make sim-mutants  breaks the agent in many ways, each of which the worlds must tell [MUTANT='name']
 #   make chaos        random faults of real programs on LANs of namespaces [TIME=seconds] [SEED=n]   (as root)
 #   make peers        side by side with keepalived and ucarp, in numbers            (as root)
 #   make lint         everything that judges the sources; `make lint-list` names the parts
@@ -206,8 +208,17 @@ check-long: deps
 
 test-unit:
 	+@python3 tests/run.py --only unit/
-sim:
-	+@python3 tests/run.py --only sim/
+sim: $(if $(HOURS),worlds)
+	+@$(if $(HOURS),$(BUILD)/tests/sim/world_random,python3 tests/run.py --only sim/)
+
+# The flags of this build, for one file at a time.
+sim-mutants: export MUTANT_CC = $(CC)
+sim-mutants: export MUTANT_CFLAGS = $(ALL_CFLAGS)
+sim-mutants: export MUTANT_LINK = $(LINK) $(LDFLAGS)
+sim-mutants: export MUTANT_ARCHIVES = $(call archives_of,shell)
+sim-mutants: export MUTANT_LIBS = $(LIBS)
+sim-mutants: worlds
+	@python3 tests/mutants/run.py $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(MUTANT),"$$MUTANT")
 
 chaos: all
 	@python3 tests/chaos/chaos.py --seconds $(TIME)
@@ -319,6 +330,6 @@ uninstall:
 clean:
 	rm -rf build build-*
 
-.PHONY: all unit worlds fuzzers faults deps demo check check-long test-unit sim chaos peers coverage fuzz lint \
-        lint-list tidied \
+.PHONY: all unit worlds fuzzers faults deps demo check check-long test-unit sim sim-mutants chaos peers coverage \
+        fuzz lint lint-list tidied \
         $(addprefix lint-,$(LINTS)) install uninstall clean

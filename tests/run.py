@@ -30,6 +30,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
 WORKERS = 2
 FUZZ_SECONDS = 4
+MUTANTS = 5
 SANITIZED = f"{BUILD}-sanitize"
 # Those of the unit tests that `make check` runs under valgrind: each folder that allocates, once.
 VALGRIND_SAMPLE = ("config_files", "control_json", "effects_text", "guard_notes", "netlink_message", "base_heap")
@@ -71,8 +72,8 @@ def build_jobs(kinds):
     fuzzers = Job("build/fuzzers", make(f"-j{WORKERS}", "-k", "fuzzers"), 900, tap=False)
     sanitized = Job("build/sanitized", make("SANITIZE=1", f"BUILD={SANITIZED}", f"-j{WORKERS}", "-k", "all", "unit",
                                             "worlds", "faults"), 1800, tap=False)
-    needs = {"lint": [], "unit": [programs, tests], "sim": [tests], "faults": [programs, faults], "netns": [programs],
-             "chaos": [programs], "peers": [programs], "valgrind": [tests], "fuzz": [fuzzers],
+    needs = {"lint": [], "unit": [programs, tests], "sim": [tests], "mutants": [tests], "faults": [programs, faults],
+             "netns": [programs], "chaos": [programs], "peers": [programs], "valgrind": [tests], "fuzz": [fuzzers],
              "long": [programs, tests, faults, fuzzers, sanitized]}
     chosen = [job for kind in kinds for job in needs[kind]]
     return [job for job in (programs, tests, faults, fuzzers, sanitized) if job in chosen]
@@ -133,7 +134,8 @@ def all_jobs(long):
     return {
         "lint": lint_jobs(),
         "unit": binary_jobs("unit", "*.c", 120),
-        "sim": binary_jobs("sim", "world_*.c", 300),
+        "sim": binary_jobs("sim", "world_*.c", 600),
+        "mutants": [Job("mutants/sample", make("-s", "sim-mutants", f"SAMPLE={MUTANTS}"), 900)],
         "faults": faults_jobs(),
         "netns": python_jobs("netns"),
         "chaos": python_jobs("chaos"),

@@ -35,11 +35,12 @@ static void go_on(void *object, void *detail)
     unsigned probes = ipv4 ? IPV4_PROBES : IPV6_PROBES;
     nsec_t wait_ns;
 
-    if (t->failed || !host->alive)
+    if (t->failed || t->over || !host->alive)
         return;
     if (t->probes == probes) {
         if (!sim_nic_find(t->nic, &t->address.ip))
             sim_nic_put_on(t->nic, &t->address);
+        t->over = true;
         return;
     }
     send_probe(t);
@@ -70,6 +71,12 @@ void sim_host_return_with_dad(struct sim_host *host)
     }
 }
 
+void sim_host_stop_dad(struct sim_host *host)
+{
+    for (size_t i = 0; i < host->n_tentative; i++)
+        host->tentative[i].over = true;
+}
+
 size_t sim_host_dad_failures(const struct sim_host *host)
 {
     size_t n = 0;
@@ -88,7 +95,7 @@ void sim_dad_hear(const struct sim_nic *nic, const struct arp_heard *heard)
         struct sim_tentative *t = &host->tentative[i];
         const struct ip_address *ip = heard->kind == ARP_HEARD_PROBE ? &heard->target_ip : &heard->sender_ip;
 
-        if (t->nic == nic && t->probes > 0 && !sim_nic_find(nic, &t->address.ip) &&
+        if (t->nic == nic && !t->over && t->probes > 0 && !sim_nic_find(nic, &t->address.ip) &&
             ip_address_equal(ip, &t->address.ip) && !mac_address_equal(&heard->sender_mac, &nic->mac))
             t->failed = true;
     }

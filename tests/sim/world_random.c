@@ -1,160 +1,238 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Worlds that a seed chooses: faults and orders at random, with the invariants of libjudge.c after every step; then all
- * is mended, and the agent must stand in once more. A failure names the seed of its world: SEED=that plays it first.
+ * Worlds that a seed chooses whole: see libwild.h. SEED=n plays that one first. So many are played as fit in the time,
+ * and no fewer than the minimum: SECONDS and WORLDS of the environment; with HOURS, until so many hours have passed in
+ * the worlds (HOURS=forever: until it is ended). What fails is told with its seed, and reduced to the faults that it
+ * takes.
  */
-#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
-#include "tests/sim/libscene.h"
+#include <cmocka.h>
 
-#define WORLDS 100
-#define FAULTS 200
-/* Between two faults at most. */
-#define PAUSE_NS (400 * NSEC_PER_MSEC)
-/* In a mended world everything is settled after this. */
-/* A neighbour cache may keep what our own other NIC answered for half a minute. */
-#define SETTLED_NS (40 * NSEC_PER_SEC)
+#include "tests/sim/libwild.h"
 
-static const char *const maps[] = {
-    "defaults { interval 10ms; misses 3 }\n"
-    "source web1 { nic eth0 { 192.0.2.10/24 dev eth0 or eth1; 2001:db8::10/64 dev eth1 or eth0 } }",
-    "defaults { interval 20ms; misses 4 }\n"
-    "source web1 { probe icmp; nic eth0 { 192.0.2.10/24 dev eth0; 2001:db8::10/64 dev eth1 } }",
+#define WORKERS 2
+#define WORLDS_MIN 1000
+#define SECONDS_MIN 90
+/* No world takes so long; what hangs ends then. */
+#define WORLD_SECONDS_MAX 120
+#define PROGRESS_S 10
+
+/* What the workers share. */
+struct board {
+    uint64_t first_seed;
+    uint64_t worlds_min, until_ms; /* both must be reached */
+    uint64_t play_max_ns;          /* or this */
+    bool endless;
+    _Atomic uint64_t taken;     /* worlds begun */
+    _Atomic uint64_t played;    /* worlds over */
+    _Atomic uint64_t played_ns; /* virtual time in them */
+    _Atomic uint64_t claims;    /* addresses claimed in them */
+    _Atomic bool broken;
+    _Atomic uint64_t playing[WORKERS]; /* seeds */
 };
 
-static void random_order(struct scene *s)
-{
-    static const char *const orders[] = {"failback", "approve", "deny", "pause", "resume", "failover"};
+static struct board *board;
+static unsigned self;
 
-    if (!s->agent->paused)
-        sim_agent_command(s->agent, orders[sim_random_below(&s->world->random, 6)], "web1", NULL);
+static uint64_t wall_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void random_cable(struct scene *s, struct sim_nic *nic)
+static uint64_t number(const char *name, uint64_t otherwise)
 {
-    struct sim_random *r = &s->world->random;
+    const char *text = getenv(name);
 
-    if (sim_random_hit(r, 500000))
-        sim_nic_connect(nic, sim_random_hit(r, 600000));
-    else
-        sim_nic_set_faults(
-            nic, &(struct sim_faults){.drop_in = sim_random_hit(r, 300000), .drop_out = sim_random_hit(r, 300000)});
+    return text && *text ? strtoull(text, NULL, 0) : otherwise;
 }
 
-static void random_kernel(struct scene *s, struct sim_nic *nic)
+static void print_commit(FILE *out)
 {
-    struct sim_random *r = &s->world->random;
+    char line[128] = "";
+    FILE *git = popen("git describe --always --dirty 2>/dev/null", "r");
 
-    s->agent->claim_delay_ns = (nsec_t)sim_random_below(r, 300 * NSEC_PER_MSEC);
-    nic->refuse_claims = sim_random_hit(r, 300000) ? -ENOSPC : 0;
+    if (git && fgets(line, sizeof line, git))
+        line[strcspn(line, "\n")] = '\0';
+    if (git)
+        pclose(git);
+    fprintf(out, "commit %s\n", line[0] ? line : "unknown");
 }
 
-static void random_fault(struct scene *s, struct sim_nic *second, const char *map)
+/* Leaves out each fault without which it still fails. */
+static void reduce(struct wild *w)
 {
-    struct sim_random *r = &s->world->random;
-    struct sim_nic *nic = sim_random_hit(r, 500000) ? s->target_nic : second;
+    struct wild_result result;
 
-    switch (sim_random_below(r, 9)) {
-    case 0:
-    case 1:
-        sim_host_set_alive(s->source, sim_random_hit(r, 600000));
-        break;
-    case 2:
-        sim_host_set_alive(s->gateway, sim_random_hit(r, 700000));
-        break;
-    case 3:
-        random_cable(s, nic);
-        break;
-    case 4:
-        random_order(s);
-        break;
-    case 5:
-        if (s->agent->paused)
-            sim_agent_resume(s->agent);
-        else
-            sim_agent_pause(s->agent);
-        break;
-    case 6:
-        random_kernel(s, nic);
-        break;
-    case 7:
-        if (sim_random_hit(r, 700000))
-            sim_agent_kill(s->agent);
-        else
-            sim_agent_reboot(s->agent);
-        sim_agent_begin(s->agent, map);
-        break;
-    default:
-        if (!s->agent->paused)
-            sim_agent_reload(s->agent, map);
-        break;
+    for (bool smaller = true; smaller;) {
+        smaller = false;
+        for (unsigned i = 0; i < w->n_faults; i++) {
+            if (w->faults[i].left_out)
+                continue;
+            w->faults[i].left_out = true;
+            wild_play(w, &result);
+            w->faults[i].left_out = result.broken;
+            smaller = smaller || result.broken;
+        }
     }
 }
 
-static void mend(struct scene *s, struct sim_nic *second)
+static void tell(struct wild *w, const struct wild_result *result)
 {
-    if (s->agent->paused)
-        sim_agent_resume(s->agent);
-    sim_nic_connect(s->target_nic, true);
-    sim_nic_connect(second, true);
-    sim_nic_set_faults(s->target_nic, &(struct sim_faults){0});
-    sim_nic_set_faults(second, &(struct sim_faults){0});
-    s->target_nic->refuse_claims = second->refuse_claims = 0;
-    sim_host_set_alive(s->gateway, true);
-    sim_host_set_alive(s->source, true);
+    struct wild_result reduced;
+    bool talks = getenv("SIM_LOG") != NULL;
+
+    printf("# SEED=%" PRIu64 ": %s\n", w->seed, result->violation);
+    fflush(stdout);
+    print_commit(stderr);
+    if (number("REDUCE", 1) == 0)
+        return;
+    unsetenv("SIM_LOG");
+    reduce(w);
+    if (talks)
+        setenv("SIM_LOG", "1", 1);
+    wild_play(w, &reduced);
+    fprintf(stderr, "SEED=%" PRIu64 ", reduced: %s\n", w->seed, reduced.violation);
+    wild_print(w, stderr);
 }
 
-static void expect_state(struct scene *s, uint64_t seed, const char *state)
+static bool goes_on(void)
 {
-    const char *found = sim_agent_state(s->agent, "web1", "eth0");
-
-    if (strcmp(found, state) != 0)
-        fail_msg("SEED=%llu: %s instead of %s: %s", (unsigned long long)seed, found, state,
-                 sim_agent_reason(s->agent, "web1", "eth0"));
+    if (board->broken)
+        return false;
+    if (board->endless)
+        return true;
+    if (board->play_max_ns)
+        return board->played_ns < board->play_max_ns;
+    return board->taken < board->worlds_min || wall_ms() < board->until_ms;
 }
 
-static void play(uint64_t seed, const char *map)
+static void work(void)
 {
-    struct scene s;
-    struct sim_nic *second;
+    while (goes_on()) {
+        uint64_t seed = board->first_seed + board->taken++;
+        struct wild_result result;
+        struct wild w;
 
-    scene_begin_with(&s, seed);
-    second = sim_nic_new(s.target, "eth1", s.lan);
-    sim_nic_add(second, "192.0.2.21/24");
-    sim_nic_add(second, "2001:db8::21/64");
-    scene_watch(&s, map);
-    for (int i = 0; i < FAULTS && s.world->n_violations == 0; i++) {
-        sim_run(s.world, (nsec_t)sim_random_below(&s.world->random, PAUSE_NS));
-        random_fault(&s, second, map);
+        board->playing[self] = seed;
+        alarm(WORLD_SECONDS_MAX);
+        wild_choose(&w, seed);
+        wild_play(&w, &result);
+        board->played++;
+        board->played_ns += (uint64_t)result.played_ns;
+        board->claims += result.claims;
+        if (result.broken) {
+            if (getenv("SURVEY")) {
+                printf("# SEED=%" PRIu64 ": %s\n", w.seed, result.violation);
+                fflush(stdout);
+                continue;
+            }
+            board->broken = true;
+            alarm(0);
+            tell(&w, &result);
+            exit(EXIT_FAILURE);
+        }
     }
-    mend(&s, second);
-    sim_run(s.world, SETTLED_NS);
-    sim_agent_command(s.agent, "resume", "web1", NULL);
-    sim_agent_command(s.agent, "failback", "web1", NULL);
-    sim_run(s.world, SETTLED_NS);
-    if (s.world->n_violations > 0)
-        fail_msg("SEED=%llu: %s", (unsigned long long)seed, s.world->violation);
-    expect_state(&s, seed, "up");
-    assert_false(sim_host_holds(s.target, SCENE_IP));
-    sim_host_set_alive(s.source, false);
-    sim_run(s.world, SETTLED_NS);
-    expect_state(&s, seed, "holding");
-    sim_world_free(s.world);
+}
+
+static void print_progress(const char *word)
+{
+    printf("# %s %" PRIu64 " worlds, %.2f simulated hours, %" PRIu64 " addresses claimed\n", word, board->played,
+           (double)board->played_ns / NSEC_PER_HOUR, board->claims);
+    fflush(stdout);
+}
+
+static uint64_t fresh_seed(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return ((uint64_t)now.tv_sec << 20) % 1000000000000;
+}
+
+static void begin(void)
+{
+    const char *hours = getenv("HOURS");
+
+    board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(board, MAP_FAILED);
+    board->first_seed = hours && !getenv("SEED") ? fresh_seed() : sim_seed();
+    board->worlds_min = number("WORLDS", WORLDS_MIN);
+    board->until_ms = wall_ms() + 1000 * number("SECONDS", SECONDS_MIN);
+    board->endless = hours && strcmp(hours, "forever") == 0;
+    board->play_max_ns = hours ? strtoull(hours, NULL, 0) * (uint64_t)NSEC_PER_HOUR : 0;
+    if (hours)
+        printf("# SEED=%" PRIu64 " and on\n", board->first_seed);
+    fflush(NULL);
+}
+
+/* Waits for the workers; how many failed. What did not even tell is told here. */
+static unsigned wait_for(pid_t *pids)
+{
+    unsigned left = WORKERS, failed = 0;
+    uint64_t told_ms = wall_ms();
+
+    while (left > 0) {
+        int status;
+        pid_t pid = waitpid(-1, &status, WNOHANG);
+
+        if (pid <= 0) {
+            if (wall_ms() - told_ms >= PROGRESS_S * 1000) {
+                print_progress("so far");
+                told_ms = wall_ms();
+            }
+            usleep(20000);
+            continue;
+        }
+        left--;
+        failed += status != 0;
+        for (unsigned i = 0; i < WORKERS; i++)
+            if (pids[i] == pid && WIFSIGNALED(status)) {
+                board->broken = true;
+                printf("# SEED=%" PRIu64 ": ended by signal %d\n", board->playing[i], WTERMSIG(status));
+                print_commit(stdout);
+            }
+    }
+    return failed;
 }
 
 static void test_random_worlds(void **state)
 {
-    uint64_t seed = sim_seed();
+    pid_t pids[WORKERS];
+    unsigned failed;
 
     (void)state;
-    for (int i = 0; i < WORLDS; i++)
-        for (size_t k = 0; k < sizeof maps / sizeof *maps; k++)
-            play(seed + (uint64_t)i, maps[k]);
+    begin();
+    for (self = 0; self < WORKERS; self++) {
+        pids[self] = fork();
+        assert_true(pids[self] >= 0);
+        if (pids[self] == 0) {
+            work();
+            exit(EXIT_SUCCESS);
+        }
+    }
+    failed = wait_for(pids);
+    print_progress("played");
+    munmap(board, sizeof *board);
+    assert_int_equal(failed, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_worlds)};
 
-    return scene_tell(tests);
+    cmocka_set_test_filter(getenv("ONLY"));
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

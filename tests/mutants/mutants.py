@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The mutants: what is broken, where, and how. `old` stands in the file exactly once."""
+
+import dataclasses
+
+
+@dataclasses.dataclass
+class Mutant:
+    name: str        # what the broken agent does
+    file: str
+    old: str
+    new: str
+    first: str = ""  # the world program that is asked first
+
+
+MUTANTS = [
+    Mutant("skips verify when somebody answers", "agent/core/verify.c",
+           "    if (in_use(n, a))\n        return CORE_REASON_IN_USE;\n", "", "evidence"),
+    Mutant("claims without a witness", "agent/core/verify.c",
+           "        if (core->targets[target].witness_asked_ns < n->evidence_ns)\n"
+           "            return CORE_REASON_WITNESS_SILENT;\n", "", "isolation"),
+    Mutant("claims where nobody could be asked to witness", "agent/core/verify.c",
+           "        if (!is_ordered(n))\n            return CORE_REASON_WITNESS_MISSING;\n", "", "isolation"),
+    Mutant("takes a witness' answer from before the first miss", "agent/core/verify.c",
+           "witness_asked_ns < n->evidence_ns)\n            return", "witness_asked_ns == 0)\n            return",
+           "isolation"),
+    Mutant("claims on a NIC without carrier", "agent/core/watch.c",
+           "a->target[i] != CORE_NO_TARGET && core->targets[a->target[i]].fit", "a->target[i] != CORE_NO_TARGET",
+           "isolation"),
+    Mutant("ignores a rival's intent", "agent/core/verify.c",
+           "    if (target == CORE_NO_TARGET || !may_yield(n))\n        return;\n", "    return;\n", "rivals"),
+    Mutant("counts one miss too many", "agent/core/address.c",
+           "if (misses >= core->sources", "if (misses > core->sources", "takeover"),
+    Mutant("counts one miss too few", "agent/core/address.c",
+           "if (misses >= core->sources[", "if (misses + 1 >= core->sources[", "takeover"),
+    Mutant("forgets to disarm at failback", "agent/core/claim.c",
+           "    n->armed = false;\n    n->disarmed = true;\n", "", "operator"),
+    Mutant("announces before the kernel confirmed", "agent/core/claim.c",
+           "    emit_for_address(core, CORE_CLAIM, address, target);\n",
+           "    emit_for_address(core, CORE_CLAIM, address, target);\n"
+           "    emit_for_address(core, CORE_ANNOUNCE, address, target);\n", "takeover"),
+    Mutant("never announces", "agent/shell/actions.c",
+           "        announcer_start(agent->plan->announcer, action->address, action->target, agent->now_ns);\n", "",
+           "takeover"),
+    Mutant("puts back what lapsed without verify", "agent/core/hold.c",
+           "    if (!lapsed && !back && !insists(a, now_ns)) {", "    if (!back && !insists(a, now_ns)) {", "holding"),
+    Mutant("puts back what somebody insists on taking", "agent/core/hold.c",
+           "    if (!lapsed && !back && !insists(a, now_ns)) {", "    if (!lapsed && !back) {", "holding"),
+    Mutant("puts an address back over a source that is back", "agent/core/hold.c",
+           "    if (!lapsed && !back && !insists(a, now_ns)) {",
+           "    if (!lapsed && !insists(a, now_ns)) {", "holding"),
+    Mutant("forgets the hold-off", "agent/core/watch.c", "now_ns < n->hold_off_ns || ", "", "holding"),
+    Mutant("acts while it is paused", "agent/core/watch.c",
+           "now_ns < n->hold_off_ns || core->sources[n->source].paused ||", "now_ns < n->hold_off_ns ||", "operator"),
+    Mutant("ignores that it stood still", "agent/shell/agent.c",
+           "    if (late_ns > STALL_MIN_NS)\n        handle_stall(agent, late_ns);\n", "", "stall"),
+    Mutant("ignores that the wall clock was set", "agent/shell/agent.c",
+           "        void_source(agent, i);\n}\n\nvoid agent_on_links_changed", "        continue;\n}\n\n"
+           "void agent_on_links_changed", "stall"),
+    Mutant("judges before it reads", "agent/shell/rounds.c",
+           "if (!drained && tracker_would_miss(", "if (0 && tracker_would_miss(", "stall"),
+    Mutant("ignores that replies were lost", "agent/shell/rounds.c",
+           "    if (agent->ports->drain(agent->userdata))\n        return;\n",
+           "    agent->ports->drain(agent->userdata);\n    return;\n", "stall"),
+    Mutant("takes a request that did not leave for a miss", "agent/shell/rounds.c",
+           "    if (m->unsent_kinds == m->kinds) {\n        tracker_cannot_probe(&m->tracker, error);",
+           "    if (m->unsent_kinds == m->kinds) {", "isolation"),
+    Mutant("takes broadcasts that did not leave for unanswered", "agent/shell/rounds.c",
+           "        core_on_unasked(&plan->core, now_ns, address);\n", "        ;\n", "isolation"),
+    Mutant("accepts a reply with a wrong token", "probes/tracker.c",
+           "    return token->nonce == round->nonce ? round : NULL;", "    return round;", "evidence"),
+    Mutant("releases with the wrong prefix", "agent/shell/actions.c",
+           ".prefix = m->prefix,", ".prefix = m->map->prefix,", "operator"),
+    Mutant("never renews a lease", "agent/shell/lease.c",
+           "    if (heap_first(&agent->plan->leases, &address) > now_ns)\n", "    if (now_ns > 0)\n", "holding"),
+    Mutant("takes over what a reload gave to another source", "agent/shell/reload.c",
+           "    return strcmp(from->nic_maps[from_nic]->name, to->nic_maps[to_nic]->name) == 0 &&",
+           "    return true ||", "operator"),
+    Mutant("keeps what the file does not name any more", "agent/shell/reload.c",
+           "    agent_take_off(agent, ip, ifindex, prefix);\n", "", "operator"),
+    Mutant("claims what was never seen alive", "agent/core/core.c",
+           "        n->armed = core->sources[n->source].claim_unseen;", "        n->armed = true;", "operator"),
+    Mutant("takes a policy of manual for automatic", "agent/core/verify.c",
+           "    case CORE_POLICY_MANUAL:\n        leave(core, now_ns, nic, CORE_AWAITING, CORE_REASON_POLICY_MANUAL);",
+           "    case CORE_POLICY_MANUAL:\n        claim_begin(core, now_ns, nic, CORE_REASON_LOST);", "operator"),
+    Mutant("does not look for the source's return", "agent/shell/rounds.c",
+           "    if (!own || target->link.ifindex == 0)\n        return;\n", "    if (now_ns > 0)\n        return;\n",
+           "holding"),
+    Mutant("does not tell neighbours of the source at failback", "agent/core/claim.c",
+           "        address_announce_source(core, address, target);\n", "", "operator"),
+]
