@@ -159,12 +159,13 @@ static void count_answer(struct core *core, nsec_t now_ns, uint32_t address)
     nic_set_timer(core, a->nic);
 }
 
-/* An answer to no question, or to one that had its answer. A network that doubles frames brings as many of them. */
+/* An answer to no question, or to one that had its answer. A network that doubles frames brings as many of them, and
+ * everybody may have been asked in the look that began the proof. */
 static void count_extra(struct core *core, nsec_t now_ns, uint32_t address)
 {
     struct core_nic *n = &core->nics[core->addresses[address].nic];
 
-    if (n->answers == 0 || n->question_address != address || ++n->extras <= n->answers)
+    if (n->answers == 0 || n->question_address != address || ++n->extras <= n->answers + 1)
         return;
     n->distrust_ns = now_ns + DISTRUST_NS;
     return_end_proof(core, core->addresses[address].nic);
@@ -212,7 +213,8 @@ static void look_for_source(struct core *core, nsec_t now_ns, uint32_t nic)
 
 /*
  * Does anybody else have it? One address stands for all, since targets with one file hold the same. A target that stood
- * in before us is asked in each look, everybody now and then: these are broadcasts.
+ * in before us is asked in each look, everybody now and then: these are broadcasts. The source would answer, too:
+ * not where its answers are being counted.
  */
 static void look_for_others(struct core *core, uint32_t nic)
 {
@@ -223,7 +225,7 @@ static void look_for_others(struct core *core, uint32_t nic)
         uint32_t address = n->first_address + (n->watch_turns / each + i) % n->n_addresses;
         const struct core_address *a = &core->addresses[address];
 
-        if (a->claim != CORE_CLAIM_HELD)
+        if (a->claim != CORE_CLAIM_HELD || is_questioned(n, address))
             continue;
         if (n->watch_turns % each == 0)
             ask(core, address, NULL, false);

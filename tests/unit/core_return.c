@@ -132,6 +132,25 @@ static void more_answers_than_questions_prove_nothing(void **state)
     assert_state(&w, 0, CORE_RELEASING);
 }
 
+/* At a fast pace looks for other holders, which the source answers too, come between the questions. */
+static void fast_looks_do_not_spoil_the_proof(void **state)
+{
+    struct world w;
+
+    (void)state;
+    held_automatic(&w, 1, 0);
+    w.sources[0].look_ns = 25 * NSEC_PER_MSEC;
+    pass(&w, NSEC_PER_SEC);
+    for (int i = 0; i < 200 && w.nics[0].state == CORE_HOLDING; i++) {
+        forget(&w);
+        pass(&w, NSEC_PER_MSEC);
+        for (uint32_t k = emitted(&w, CORE_ASK); k > 0; k--)
+            answer(&w, 0);
+    }
+    assert_state(&w, 0, CORE_RELEASING);
+    assert_reason(&w, 0, CORE_REASON_RETURNED);
+}
+
 static void manual_failback_alarms_and_defends(void **state)
 {
     struct world w;
@@ -416,6 +435,7 @@ int main(void)
         cmocka_unit_test(the_source_is_asked_for),
         cmocka_unit_test(answers_in_a_row_prove_it),
         cmocka_unit_test(more_answers_than_questions_prove_nothing),
+        cmocka_unit_test(fast_looks_do_not_spoil_the_proof),
         cmocka_unit_test(what_lapsed_is_given_back_too),
         cmocka_unit_test(one_frame_proves_nothing),
         cmocka_unit_test(manual_failback_alarms_and_defends),
