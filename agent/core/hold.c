@@ -19,17 +19,18 @@ void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address, bool lapse
 {
     struct core_address *a = &core->addresses[address];
     struct core_nic *n = &core->nics[a->nic];
-    bool back = n->back_since_ns != NSEC_UNSET && a->source_seen_ns != NSEC_UNSET;
+    const struct mac_address *user = return_user(core, now_ns, address);
 
     if (a->claim != CORE_CLAIM_HELD)
         return;
-    if (!lapsed && !back && !insists(a, now_ns)) {
+    if (!lapsed && !user && !insists(a, now_ns)) {
         address_claim(core, address, a->held_on);
         return;
     }
     /* Two programs that undo each other help nobody: what is left is lost anew, and not at once. Nor is an address put
-     * back over the head of a source that was seen to have it again. Nobody has told the LAN; where the source answers
-     * again, that is done, but not at once: of a lease that ran out the kernel may be a moment behind. */
+     * back over the head of a source that was seen to have it again, or of whoever else answers for it. Nobody
+     * has told the LAN; where the source answers again, that is done, but not at once: of a lease that ran out the kernel
+     * may be a moment behind. */
     address_leave(core, now_ns, address, true);
     a->give_back_ns = now_ns;
     if (!lapsed)
@@ -44,9 +45,9 @@ void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address, bool lapse
     }
     if (n->state != CORE_HOLDING && n->state != CORE_VERIFYING)
         return;
-    nic_blame(n, address, back ? &a->mac : NULL, 0);
+    nic_blame(n, address, user, 0);
     nic_enter(core, now_ns, a->nic, n->n_held > 0 || n->n_claiming > 0 ? CORE_HOLDING : CORE_BLOCKED,
-              back     ? CORE_REASON_IN_USE
+              user     ? CORE_REASON_IN_USE
               : lapsed ? CORE_REASON_LAPSED
                        : CORE_REASON_DELETED);
     nic_restart(core, a->nic);
@@ -133,8 +134,8 @@ void hold_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
         if (!is_away(core, a))
             continue;
         away = true;
-        if (n->back_since_ns != NSEC_UNSET)
-            break; /* the source has it again: nothing is claimed over its head */
+        if (n->back_since_ns != NSEC_UNSET || return_user(core, now_ns, i))
+            break; /* the source, or somebody else, has it: nothing is claimed over its head */
         if (is_home_proved(home)) {
             n->homing = true;
             address_release(core, i);

@@ -73,6 +73,13 @@ void return_begin(struct core *core, nsec_t now_ns, uint32_t nic);
 /* The source has to prove anew that it is there. */
 void return_end_proof(struct core *core, uint32_t nic);
 void return_on_time(struct core *core, nsec_t now_ns, uint32_t nic);
+/* Who uses what is held, too: the source, proved to be back, or somebody who answered for an address of the NIC just now;
+ * NULL. */
+const struct mac_address *return_user(const struct core *core, nsec_t now_ns, uint32_t address);
+/* Whether who is taken for the source has just answered for what is held. */
+bool return_is_seen(const struct core_address *a, nsec_t now_ns);
+/* Who was taken for the source is another target, which holds the address too. */
+void return_on_deputy(struct core *core, nsec_t now_ns, uint32_t address);
 void return_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
 void return_on_heard(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
 void return_on_probe(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);

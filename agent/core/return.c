@@ -194,7 +194,7 @@ static bool is_questioned(const struct core_nic *n, uint32_t address)
 }
 
 /* One address after the other has its turn; where there are many, not each look asks for all. */
-static void look_for_source(struct core *core, nsec_t now_ns, uint32_t nic)
+static void look_for_source(struct core *core, nsec_t now_ns, uint32_t nic, bool late)
 {
     const struct core_nic *n = &core->nics[nic];
     uint32_t first = n->n_addresses <= LOOK_AT_ONCE ? 0 : n->watch_turns * LOOK_AT_ONCE % n->n_addresses;
@@ -207,7 +207,8 @@ static void look_for_source(struct core *core, nsec_t now_ns, uint32_t nic)
         if (i < LOOK_AT_ONCE && core->addresses[address].claim == CORE_CLAIM_HELD && !is_questioned(n, address))
             ask_source(core, now_ns, address);
     }
-    if (!is_recent(newest_ns, now_ns, nsec_max(SILENT_NS, SILENT_LOOKS * look_ns(core, n))))
+    /* Where we stood still, the source was not silent, but not asked. */
+    if (!late && !is_recent(newest_ns, now_ns, nsec_max(SILENT_NS, SILENT_LOOKS * look_ns(core, n))))
         core->nics[nic].back_since_ns = NSEC_UNSET;
 }
 
@@ -248,12 +249,14 @@ void return_begin(struct core *core, nsec_t now_ns, uint32_t nic)
 void return_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
+    bool late;
 
     go_on_proving(core, now_ns, nic);
     if (n->watch_next_ns > now_ns)
         return;
+    late = now_ns - n->watch_next_ns >= look_ns(core, n);
     n->watch_next_ns = n->n_held > 0 ? now_ns + look_ns(core, n) : NSEC_NEVER;
-    look_for_source(core, now_ns, nic);
+    look_for_source(core, now_ns, nic, late);
     look_for_others(core, nic);
     n->watch_turns++;
     judge_return(core, now_ns, nic);
@@ -295,6 +298,31 @@ static void on_other(struct core *core, nsec_t now_ns, uint32_t address, const s
         ask(core, address, NULL, true);
     }
     settle_contest(core, now_ns, address);
+}
+
+const struct mac_address *return_user(const struct core *core, nsec_t now_ns, uint32_t address)
+{
+    const struct core_address *a = &core->addresses[address];
+    const struct core_nic *n = &core->nics[a->nic];
+
+    if (n->back_since_ns != NSEC_UNSET && a->source_seen_ns != NSEC_UNSET)
+        return &a->mac;
+    return is_recent(n->other_ns, now_ns, CONTEST_WITHIN_NS) ? &n->other_mac : NULL;
+}
+
+bool return_is_seen(const struct core_address *a, nsec_t now_ns)
+{
+    return is_recent(a->source_seen_ns, now_ns, ANSWER_WITHIN_NS);
+}
+
+void return_on_deputy(struct core *core, nsec_t now_ns, uint32_t address)
+{
+    struct core_address *a = &core->addresses[address];
+
+    a->source_asked_ns = a->source_seen_ns = NSEC_UNSET;
+    core->nics[a->nic].back_since_ns = NSEC_UNSET;
+    return_end_proof(core, a->nic);
+    on_other(core, now_ns, address, &a->deputy_mac);
 }
 
 void return_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)

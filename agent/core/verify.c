@@ -123,10 +123,13 @@ static bool asked_enough(const struct core *core, nsec_t now_ns, const struct co
 
 /*
  * Whether somebody was heard to speak for it since the first miss, or it is not even in doubt (`trigger any`). What is
- * heard in the turn that judged the miss came in after the missed round left.
+ * heard in the turn that judged the miss came in after the missed round left. What goes to another target NIC was held
+ * until now: a source that was proved to be back by then has it.
  */
 static bool in_use(const struct core_nic *n, const struct core_address *a)
 {
+    if (n->moving && n->back_since_ns != NSEC_UNSET)
+        return true;
     return a->life == CORE_LIFE_UP || (a->heard_ns != NSEC_UNSET && a->heard_ns >= n->evidence_ns);
 }
 

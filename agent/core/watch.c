@@ -219,14 +219,17 @@ void core_on_asked(struct core *core, nsec_t now_ns, uint32_t address, const str
 {
     struct core_address *a = &core->addresses[address];
 
-    (void)now_ns;
+    bool held = a->claim == CORE_CLAIM_HELD;
+
     /* Many ask for an address, the source too when it has lost it. Who answers for it at the same time is another
      * target, which goes on looking for the source. */
-    if (!mac_address_equal(mac, &a->mac) || a->life != CORE_LIFE_UP || a->claim == CORE_CLAIM_HELD)
+    if (!mac_address_equal(mac, &a->mac) || !(held ? return_is_seen(a, now_ns) : a->life == CORE_LIFE_UP))
         return;
     a->deputy_mac = a->mac;
     a->mac = core->nics[a->nic].mac = a->former_mac;
     a->former_mac = (struct mac_address){{0}};
+    if (held)
+        return_on_deputy(core, now_ns, address);
 }
 
 void core_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
@@ -395,9 +398,11 @@ void core_on_heard(struct core *core, nsec_t now_ns, uint32_t address, const str
         return_on_heard(core, now_ns, address, mac);
         return;
     }
-    /* Where only ICMP is probed, this is how the MAC is learned. */
+    /* Where only ICMP is probed, this is how the MAC is learned, and the source seen to have what was given back. */
     if (a->life == CORE_LIFE_UP && mac_address_is_unset(&a->mac))
         learn_mac(core, a, mac);
+    if (a->life == CORE_LIFE_UP && mac_address_equal(mac, &a->mac))
+        address_give_back(core, now_ns, address);
     if (core->nics[a->nic].state == CORE_VERIFYING)
         verify_look(core, now_ns, a->nic);
 }

@@ -209,14 +209,18 @@ static bool is_own_mac(const struct agent *agent, const struct mac_address *mac)
     return false;
 }
 
-/* The MAC of a source that is only pinged is asked for now and then until it is known. */
+/* The MAC of a source that is only pinged is asked for now and then until it is known, and while neighbours have to be
+ * told of it. */
 static void learn_mac(struct agent *agent, uint32_t address)
 {
     struct plan *plan = agent->plan;
     const struct monitor *m = &plan->monitors[address];
     uint16_t path = core_path(&plan->core, address);
 
-    if (mac_address_is_unset(&plan->core.addresses[address].mac) && m->tracker.count_answered % LEARN_EVERY == 1 &&
+    const struct core_address *a = &plan->core.addresses[address];
+
+    if (((a->give_backs > 0 && !a->asked_by_link) ||
+         (mac_address_is_unset(&a->mac) && m->tracker.count_answered % LEARN_EVERY == 1)) &&
         path != CORE_NO_TARGET && target_own_address(&plan->targets[path], &m->map->ip))
         rounds_ask(agent, &(struct core_action){.address = address, .target = path});
 }

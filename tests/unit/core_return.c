@@ -391,44 +391,6 @@ static void from_the_fallback_nic_back_to_the_first(void **state)
     assert_int_equal(w.addresses[1].held_on, 0);
 }
 
-static void nothing_goes_home_over_the_head_of_the_source(void **state)
-{
-    struct world w;
-
-    (void)state;
-    world_held(&w, 1);
-    link_is(&w, 0, false);
-    settle(&w, 0);
-    witness(&w, 1);
-    pass(&w, NSEC_PER_SEC);
-    settle(&w, 0);
-    link_is(&w, 0, true);
-    witness(&w, 0);
-    for (int i = 0; i < 100; i++)
-        prove_return(&w, 0);
-    assert_int_equal(emitted(&w, CORE_RELEASE), 1); /* the way there */
-    assert_int_equal(w.addresses[0].held_on, 1);
-    pass(&w, 30 * NSEC_PER_SEC);
-    assert_int_equal(emitted(&w, CORE_RELEASE), 2);
-}
-
-static void many_addresses_take_turns(void **state)
-{
-    struct world w;
-    bool asked[32] = {0};
-
-    (void)state;
-    world_held(&w, 32);
-    pass(&w, LOOK_NS);
-    assert_in_range(emitted(&w, CORE_ASK), 16, 17);
-    pass(&w, LOOK_NS);
-    for (uint32_t i = 0; i < w.n_actions; i++)
-        if (w.actions[i].type == CORE_ASK)
-            asked[w.actions[i].address] = true;
-    for (int i = 0; i < 32; i++)
-        assert_true(asked[i]);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -446,8 +408,6 @@ int main(void)
         cmocka_unit_test(a_third_host_is_not_given_way_to),
         cmocka_unit_test(another_target_is_not_taken_for_the_source),
         cmocka_unit_test(from_the_fallback_nic_back_to_the_first),
-        cmocka_unit_test(nothing_goes_home_over_the_head_of_the_source),
-        cmocka_unit_test(many_addresses_take_turns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
