@@ -71,6 +71,7 @@ struct sim_agent {
     nsec_t seen_wall_ns; /* offset of the wall clock at its last event */
     struct probe_request refused[SIM_REFUSED_MAX];
     size_t n_refused;
+    nsec_t begun_ns;       /* when it was started */
     nsec_t refused_ns;     /* when it was last refused a request; 0 */
     nsec_t interval_ns;    /* the longest of its file */
     nsec_t guard_ns;       /* of its file */

@@ -46,7 +46,7 @@ static void each_address(struct play *p, unsigned source,
 }
 
 /* A state in which a lost source is left alone, and a person can see why. */
-static bool is_excused(const struct play *p, struct sim_agent *agent, const char *source, const char *nic)
+static bool is_excused(struct sim_agent *agent, const char *source, const char *nic)
 {
     static const char *const excuses[] = {"unseen", "disarmed", "awaiting", "lost"};
     const char *state = sim_agent_state(agent, source, nic);
@@ -54,11 +54,22 @@ static bool is_excused(const struct play *p, struct sim_agent *agent, const char
     for (size_t i = 0; i < sizeof excuses / sizeof *excuses; i++)
         if (strcmp(state, excuses[i]) == 0)
             return true;
-    /* What a person approved may be held in part, where the kernel refused the rest; and an address that is not
-     * monitored and was left behind is never lost by itself. */
-    if (strcmp(state, "holding") == 0 && (!p->wild->rules[0].all_automatic || strstr(p->wild->files[0], "monitor no")))
-        return true;
     return strcmp(state, "blocked") == 0 && strstr(sim_agent_reason(agent, source, nic), "cut off");
+}
+
+/* An address that was left behind when others of its NIC were claimed, and is not monitored, is never lost by itself; nor
+ * is the rest taken over by itself of what a person approved. */
+static bool is_left_behind(const struct play *p, const struct wild_nic *nic, unsigned number)
+{
+    const char *line = strstr(p->wild->files[0], nic->addresses[number]);
+    const char *monitor = line ? strstr(line, "monitor no") : NULL;
+
+    if (p->wild->rules[0].all_automatic && (!monitor || strchr(line, '\n') < monitor))
+        return false;
+    for (unsigned i = 0; i < nic->n_addresses; i++)
+        if (play_holders(p, nic->addresses[i]) > 0)
+            return true;
+    return false;
 }
 
 static void expect_nic_served(struct play *p, unsigned source, unsigned k)
@@ -68,14 +79,14 @@ static void expect_nic_served(struct play *p, unsigned source, unsigned k)
 
     snprintf(nic, sizeof nic, "eth%u", k);
     for (unsigned i = 0; i < host->nics[k].n_addresses; i++) {
-        if (play_holders(p, host->nics[k].addresses[i]) > 0)
+        if (play_holders(p, host->nics[k].addresses[i]) > 0 || is_left_behind(p, &host->nics[k], i))
             continue;
         for (unsigned t = 0; t < p->wild->n_targets && !is_broken(p); t++) {
             struct sim_agent *agent = p->agents[t];
 
             char state[32];
 
-            if (is_excused(p, agent, host->name, nic))
+            if (is_excused(agent, host->name, nic))
                 continue;
             snprintf(state, sizeof state, "%s", sim_agent_state(agent, host->name, nic));
             sim_violate(p->world, "%s is dead, all else is whole, and nobody serves %s: %s says %s, %s", host->name,

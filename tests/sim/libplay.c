@@ -223,8 +223,8 @@ static void heal(struct play *p, unsigned act)
     for (unsigned i = 0; i < w->n_sources; i++) {
         bool told = w->rules[0].announces_source && holder_knows(p, i);
 
-        give_back(p, i);
         play_configure_source(p, i);
+        give_back(p, i);
         expect_reached(p, i, true, follows_ns(p, i, told));
     }
     play_run(p, SLACK_NS + wild_takeover_ns(&w->rules[0]));

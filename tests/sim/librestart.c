@@ -115,6 +115,7 @@ void sim_agent_begin(struct sim_agent *agent, const char *ipmap)
     agent_recall(agent->agent, boot, &journal);
     agent->seen_wall_ns = agent->host->wall_offset_ns;
     agent->silent_ns = NSEC_NEVER;
+    agent->begun_ns = world->clock.now_ns;
     held = list_held(agent->host, &n);
     sim_agent_load(agent, ipmap, held, n);
     free(held);

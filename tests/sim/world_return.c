@@ -102,6 +102,27 @@ static void it_has_to_stay_for_the_hold_down(void **state)
     scene_end(&s);
 }
 
+/* Its answers to pings do not show its MAC: neighbours are told all the same. */
+static void who_is_only_pinged_is_announced_too(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_begin(&s);
+    hold(&s, "defaults { interval 10ms; misses 3; probe icmp }\n" SCENE_PLAIN);
+    sim_agent_command(s.agent, "failback", "web1", NULL);
+    scene_run(&s, NSEC_PER_SEC);
+    assert_state(&s, "disarmed");
+    sim_host_set_alive(s.source, true);
+    scene_run(&s, 10 * NSEC_PER_SEC);
+    assert_state(&s, "up");
+    assert_in_range(sim_agent_did(s.agent, SIM_ANNOUNCE_SOURCE, SCENE_IP), 3, 6);
+    sim_client_forget(s.pings);
+    scene_run(&s, NSEC_PER_SEC);
+    assert_true(sim_client_answers(s.pings, s.source) >= 99);
+    scene_end(&s);
+}
+
 /* A captured frame of the source, sent again and again by somebody else. */
 static void a_replayed_announcement_changes_nothing(void **state)
 {
@@ -231,6 +252,7 @@ int main(void)
         cmocka_unit_test(it_keeps_what_it_probes_for),
         cmocka_unit_test(under_manual_it_is_told_that_it_may_not),
         cmocka_unit_test(it_has_to_stay_for_the_hold_down),
+        cmocka_unit_test(who_is_only_pinged_is_announced_too),
         cmocka_unit_test(a_replayed_announcement_changes_nothing),
         cmocka_unit_test(a_replayed_probe_is_believed_three_times),
         cmocka_unit_test(it_returns_and_dies_again),
