@@ -22,7 +22,7 @@
 
 #define WORKERS 2
 #define WORLDS_MIN 1000
-#define SECONDS_MIN 90
+#define SECONDS_MIN 50
 /* No world takes so long; what hangs ends then. */
 #define WORLD_SECONDS_MAX 120
 #define PROGRESS_S 10
@@ -134,11 +134,6 @@ static void work(void)
         board->played_ns += (uint64_t)result.played_ns;
         board->claims += result.claims;
         if (result.broken) {
-            if (getenv("SURVEY")) {
-                printf("# SEED=%" PRIu64 ": %s\n", w.seed, result.violation);
-                fflush(stdout);
-                continue;
-            }
             board->broken = true;
             alarm(0);
             tell(&w, &result);
