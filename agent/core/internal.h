@@ -73,7 +73,7 @@ void return_begin(struct core *core, nsec_t now_ns, uint32_t nic);
 /* The source has to prove anew that it is there. */
 void return_end_proof(struct core *core, uint32_t nic);
 void return_on_time(struct core *core, nsec_t now_ns, uint32_t nic);
-/* Who uses what is held, too: the source, proved to be back, or somebody who answered for an address of the NIC just now;
+/* Who uses what is held, too: the source, proved to be back, or who answered for an address of the NIC just now;
  * NULL. */
 const struct mac_address *return_user(const struct core *core, nsec_t now_ns, uint32_t address);
 /* Whether who is taken for the source has just answered for what is held. */

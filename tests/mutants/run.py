@@ -25,7 +25,8 @@ LIMIT_S = 120   # one world program; what takes longer was broken by the mutant
 RANDOM_WORLDS = "1500"
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
 # The cheapest first; random worlds last.
-ORDER = ["takeover", "evidence", "holding", "operator", "isolation", "rivals", "stall", "random", "many"]
+ORDER = ["takeover", "evidence", "holding", "operator", "isolation", "rivals", "stall",
+         "return", "restart", "reload", "random", "many"]
 
 
 def words(name):

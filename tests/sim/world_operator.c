@@ -372,9 +372,27 @@ static void reload_at_every_phase(void **state)
     }
 }
 
+/* The file gives the address of a source to another one: what was held for the first is no claim of the second. */
+static void reload_gives_an_address_to_another_source(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_begin_plain(&s);
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 2 * NSEC_PER_SEC);
+    assert_holds(&s, SCENE_IP);
+    sim_agent_reload(s.agent, "source web2 { nic eth0 { 192.0.2.10/24 dev eth0 } }");
+    scene_run(&s, 2 * NSEC_PER_SEC);
+    assert_free(&s, SCENE_IP);
+    assert_string_equal(sim_agent_state(s.agent, "web2", "eth0"), "unseen");
+    scene_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reload_gives_an_address_to_another_source),
         cmocka_unit_test(manual_approved),
         cmocka_unit_test(manual_approved_too_late),
         cmocka_unit_test(approved_at_the_moment_of_return),
