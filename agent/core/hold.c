@@ -28,8 +28,8 @@ void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address, bool lapse
         return;
     }
     /* Two programs that undo each other help nobody: what is left is lost anew, and not at once. Nor is an address put
-     * back over the head of a source that was seen to have it again, or of whoever else answers for it. Nobody
-     * has told the LAN; where the source answers again, that is done, but not at once: of a lease that ran out the kernel
+     * back over the head of a source that was seen to have it again, or of whoever else answers for it. Nobody has
+     * told the LAN; where the source answers again, that is done, but not at once: of a lease that ran out the kernel
      * may be a moment behind. */
     address_leave(core, now_ns, address, true);
     a->give_back_ns = now_ns;

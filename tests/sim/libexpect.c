@@ -57,8 +57,8 @@ static bool is_excused(struct sim_agent *agent, const char *source, const char *
     return strcmp(state, "blocked") == 0 && strstr(sim_agent_reason(agent, source, nic), "cut off");
 }
 
-/* An address that was left behind when others of its NIC were claimed, and is not monitored, is never lost by itself; nor
- * is the rest taken over by itself of what a person approved. */
+/* An address that was left behind when others of its NIC were claimed, and is not monitored, is never lost by itself;
+ * nor is the rest taken over by itself of what a person approved. */
 static bool is_left_behind(const struct play *p, const struct wild_nic *nic, unsigned number)
 {
     const char *line = strstr(p->wild->files[0], nic->addresses[number]);

@@ -101,8 +101,8 @@ void sim_judge_claim(struct sim_agent *agent, const struct sim_nic *nic, const s
     }
 }
 
-/* Somebody else took it off, or its lease ran out, and the agent has not read of it yet; or it went with its NIC, and the
- * agent moves what there was on it. */
+/* Somebody else took it off, or its lease ran out, and the agent has not read of it yet; or it went with its NIC, and
+ * the agent moves what there was on it. */
 static bool is_untold(const struct sim_agent *agent, const struct ip_address *ip)
 {
     return sim_queue_tells_gone(&agent->others, ip) ||
