@@ -180,6 +180,8 @@ void world_set_timer(struct world *world, nsec_t also_ns)
 
     due_ns = also_ns < due_ns ? also_ns : due_ns;
     due_ns = world->claims_due_ns < due_ns ? world->claims_due_ns : due_ns;
+    /* "At once" is often written as 0, which must not pass for NSEC_UNSET: the timer would never be set again. */
+    due_ns = nsec_max(due_ns, 1);
     if (due_ns == world->timer_ns)
         return;
     world->timer_ns = due_ns;
