@@ -283,10 +283,24 @@ static void discard_errors(int fd, unsigned limit)
         ;
 }
 
+/* Errors, too, make the descriptor readable; they are looked for where there is no reply that it can be. */
+static int read_some(struct icmp_probe *probe, const struct probe_clock *clock, unsigned limit, bool all)
+{
+    int count = inbox_read(probe->inbox, clock, limit, all);
+
+    if (count <= 0)
+        discard_errors(probe->fd, limit);
+    return count;
+}
+
 int icmp_probe_on_readable(struct icmp_probe *probe, const struct probe_clock *clock, unsigned limit)
 {
-    discard_errors(probe->fd, limit);
-    return inbox_read(probe->inbox, clock, limit);
+    return read_some(probe, clock, limit, false);
+}
+
+int icmp_probe_drain(struct icmp_probe *probe, const struct probe_clock *clock, unsigned limit)
+{
+    return read_some(probe, clock, limit, true);
 }
 
 uint64_t icmp_probe_dropped(struct icmp_probe *probe)

@@ -22,6 +22,7 @@ int icmp_probe_send(struct icmp_probe *probe, const struct probe_request *reques
 void icmp_probe_flush(struct icmp_probe *probe,
                       void (*failed)(void *userdata, const struct probe_request *request, int error));
 int icmp_probe_on_readable(struct icmp_probe *probe, const struct probe_clock *clock, unsigned limit);
+int icmp_probe_drain(struct icmp_probe *probe, const struct probe_clock *clock, unsigned limit);
 /* Replies lost because the socket's queue was full. The kernel tells with the next reply that it keeps. */
 uint64_t icmp_probe_dropped(struct icmp_probe *probe);
 

@@ -106,11 +106,10 @@ static void hand_over(struct inbox *inbox, unsigned index, const struct probe_cl
                                    });
 }
 
-int inbox_read(struct inbox *inbox, const struct probe_clock *clock, unsigned limit)
+int inbox_read(struct inbox *inbox, const struct probe_clock *clock, unsigned limit, bool all)
 {
     unsigned n_read = 0, n_errors = 0;
 
-    /* Until the kernel says that there is no more: a batch that is not full may have been cut short by an error. */
     while (n_read < limit) {
         unsigned room = limit - n_read < INBOX_BATCH ? limit - n_read : INBOX_BATCH;
         int count;
@@ -127,6 +126,8 @@ int inbox_read(struct inbox *inbox, const struct probe_clock *clock, unsigned li
         for (unsigned i = 0; i < (unsigned)count; i++)
             hand_over(inbox, i, clock);
         n_read += (unsigned)count;
+        if (!all && (unsigned)count < room)
+            break;
     }
     return (int)n_read;
 }

@@ -206,7 +206,12 @@ void link_probe_flush(struct link_probe *probe,
 
 int link_probe_on_readable(struct link_probe *probe, const struct probe_clock *clock, unsigned limit)
 {
-    return inbox_read(probe->inbox, clock, limit);
+    return inbox_read(probe->inbox, clock, limit, false);
+}
+
+int link_probe_drain(struct link_probe *probe, const struct probe_clock *clock, unsigned limit)
+{
+    return inbox_read(probe->inbox, clock, limit, true);
 }
 
 uint64_t link_probe_dropped(struct link_probe *probe)

@@ -88,10 +88,10 @@ static bool port_drain(void *userdata)
     bool all = true;
     uint64_t now_dropped;
 
-    all = DRAIN(world, link_probe_on_readable, world->arp) && all;
-    all = DRAIN(world, link_probe_on_readable, world->nd) && all;
-    all = DRAIN(world, icmp_probe_on_readable, world->icmp4) && all;
-    all = DRAIN(world, icmp_probe_on_readable, world->icmp6) && all;
+    all = DRAIN(world, link_probe_drain, world->arp) && all;
+    all = DRAIN(world, link_probe_drain, world->nd) && all;
+    all = DRAIN(world, icmp_probe_drain, world->icmp4) && all;
+    all = DRAIN(world, icmp_probe_drain, world->icmp6) && all;
     now_dropped = dropped(world);
     all = all && now_dropped == world->dropped;
     world->dropped = now_dropped;
