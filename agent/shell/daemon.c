@@ -60,13 +60,10 @@ static void on_timer(void *userdata, nsec_t now_ns)
 }
 
 /* After every event: what it set off goes out, the timer is set, and we see whether it was the last one. */
-static int on_post(sd_event_source *source, void *userdata)
+static void after_event(struct daemon *d)
 {
-    struct daemon *d = userdata;
-    nsec_t now_ns = world_now();
+    nsec_t now_ns = world_flush(d->world);
 
-    (void)source;
-    world_flush(d->world);
     guarding_feed(d->guarding, now_ns, agent_deadline(world_agent(d->world)) > now_ns);
     world_set_timer(d->world, daemon_deadline(d));
     tell_systemd(d, now_ns);
@@ -77,7 +74,6 @@ static int on_post(sd_event_source *source, void *userdata)
             log_line(now_ns, LOG_ERR, "not everything could be released in time");
         sd_event_exit(d->event, idle || guarding_is_on(d->guarding) ? 0 : 1);
     }
-    return 0;
 }
 
 /* Control. */
@@ -327,8 +323,6 @@ static int daemon_open(struct daemon *d)
     if (sd_watchdog_enabled(0, &watchdog_us) > 0)
         d->watchdog_ns = (nsec_t)watchdog_us * NSEC_PER_USEC / 3;
     world_on_timer(d->world, on_timer, d);
-    if ((r = sd_event_add_post(d->event, NULL, on_post, d)) < 0)
-        return fail(r, "the event loop");
     world_flush(d->world);
     world_set_timer(d->world, 0);
     return 0;
@@ -347,6 +341,19 @@ static void daemon_close(struct daemon *d)
     control_server_close(d->control);
     world_close(d->world);
     sd_event_unref(d->event);
+}
+
+/* As sd_event_loop with a post source, which would cost another epoll_wait for each event. The exit status. */
+static int run(struct daemon *d)
+{
+    int r = 0;
+
+    while (r >= 0 && sd_event_get_state(d->event) != SD_EVENT_FINISHED) {
+        r = sd_event_run(d->event, UINT64_MAX);
+        if (r > 0)
+            after_event(d);
+    }
+    return r < 0 ? r : sd_event_get_exit_code(d->event, &r) < 0 ? 1 : r;
 }
 
 /* --check: what is wrong with the file, on stderr; warnings do not change the exit status. */
@@ -377,6 +384,6 @@ int daemon_main(int argc, char **argv)
         return 1;
     sd_notify(0, "READY=1");
     log_format(world_now(), LOG_NOTICE, "standind %s watches as %s says", STANDIN_VERSION, d.options.file);
-    r = sd_event_loop(d.event);
+    r = run(&d);
     return r < 0 ? fail(r, "the event loop"), 1 : r;
 }

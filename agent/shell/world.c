@@ -166,12 +166,13 @@ void world_on_timer(struct world *world, void (*on_due)(void *userdata, nsec_t n
     world->timer_userdata = userdata;
 }
 
-void world_flush(struct world *world)
+nsec_t world_flush(struct world *world)
 {
     world_take_time(world);
     if (world->listeners_stale || world->listeners_again_ns <= world->clock.now_ns)
         listeners_refresh(world);
     agent_flush(world->agent, world->clock.now_ns);
+    return world->clock.now_ns;
 }
 
 void world_set_timer(struct world *world, nsec_t also_ns)

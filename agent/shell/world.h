@@ -30,8 +30,8 @@ void world_set_keeper(struct world *world, struct keeper *keeper);
 /* Loads the ipmap into the agent and opens a port on each target NIC. `first`: adopt what the kernel holds for us. */
 int world_load(struct world *world, struct ipmap *ipmap, bool first);
 
-/* After every event: what it set off goes out. */
-void world_flush(struct world *world);
+/* After every event: what it set off goes out. The time of that. */
+nsec_t world_flush(struct world *world);
 /* Then the timer is set, to the agent's next deadline or the daemon's own (NSEC_NEVER: none). */
 void world_set_timer(struct world *world, nsec_t also_ns);
 /* `on_due` is called whenever the timer fired, after the agent's turn. */
