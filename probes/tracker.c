@@ -233,7 +233,7 @@ static void measure_rtt(struct tracker *t, nsec_t rtt_ns)
         t->rtt_min_ns = rtt_ns;
     /* RFC 6298 section 2: SRTT is the first measurement, then moves by 1/8 of the difference. */
     t->rtt_avg_ns = t->rtt_avg_ns == 0 ? rtt_ns : later_of(t->rtt_avg_ns + (rtt_ns - t->rtt_avg_ns) / 8, 1);
-    if (t->rtt_histogram[bucket] == UINT32_MAX)
+    if (t->rtt_histogram[bucket] == UINT16_MAX)
         for (int i = 0; i < TRACKER_RTT_BUCKETS; i++)
             t->rtt_histogram[i] /= 2;
     t->rtt_histogram[bucket]++;
