@@ -5,6 +5,13 @@
 
 #include "agent/shell/internal.h"
 
+/*
+ * Rounds may start early by this part of their interval, where others start, so that they leave in one system call, and
+ * one wake-up serves them all. Each keeps its own beat, so that the same ones go together every time, an interval apart:
+ * nobody is found lost later for it. No more than so many do, so that the newest of them does not wait for the others.
+ */
+#define EARLY_PART 32
+#define EARLY_AT_ONCE 64
 /* Replies without a learned MAC between two attempts to learn it. */
 #define LEARN_EVERY 64
 /* A source that was heard not longer ago than this has its address, and is in no duplicate address detection. */
@@ -130,7 +137,8 @@ void agent_on_unsent(struct agent *agent, nsec_t now_ns, const struct probe_requ
     }
 }
 
-static void run_address(struct agent *agent, nsec_t now_ns, uint32_t address)
+/* early_ns: a round that is due so soon starts now. Nothing is judged early. */
+static void run_address(struct agent *agent, nsec_t now_ns, uint32_t address, nsec_t early_ns)
 {
     struct plan *plan = agent->plan;
     struct monitor *m = &plan->monitors[address];
@@ -143,7 +151,7 @@ static void run_address(struct agent *agent, nsec_t now_ns, uint32_t address)
     }
     while (tracker_judge(&m->tracker, now_ns, &round))
         core_on_miss(&plan->core, now_ns, address, m->tracker.misses);
-    if (tracker_round_due(&m->tracker, now_ns))
+    if (tracker_round_due(&m->tracker, now_ns + early_ns))
         start_round(agent, now_ns, address);
 }
 
@@ -157,11 +165,29 @@ void rounds_drain(struct agent *agent)
             rounds_void(agent, i, NSEC_NEVER);
 }
 
+/* Rounds that are due soon go along with n_started that were due. */
+static void run_early(struct agent *agent, nsec_t now_ns, uint32_t n_started)
+{
+    struct plan *plan = agent->plan;
+    uint32_t address;
+    nsec_t due_ns;
+
+    while (n_started++ < EARLY_AT_ONCE && (due_ns = heap_first(&plan->rounds, &address)) != NSEC_NEVER) {
+        const struct tracker *t = &plan->monitors[address].tracker;
+        nsec_t early_ns = t->interval_ns / EARLY_PART;
+
+        if (due_ns > now_ns + early_ns || due_ns != t->next_round_ns)
+            return;
+        run_address(agent, now_ns, address, early_ns);
+        rounds_arm(agent, address);
+    }
+}
+
 void rounds_run(struct agent *agent, nsec_t now_ns)
 {
     struct plan *plan = agent->plan;
     bool drained = false;
-    uint32_t address;
+    uint32_t address, n_started = 0;
 
     while (heap_first(&plan->rounds, &address) <= now_ns) {
         /* Drain, then judge: a reply that is in a queue is a reply. */
@@ -169,9 +195,12 @@ void rounds_run(struct agent *agent, nsec_t now_ns)
             rounds_drain(agent);
             drained = true;
         }
-        run_address(agent, now_ns, address);
+        run_address(agent, now_ns, address, 0);
         rounds_arm(agent, address);
+        n_started++;
     }
+    if (n_started > 0)
+        run_early(agent, now_ns, n_started);
 }
 
 void rounds_ask(struct agent *agent, const struct core_action *ask)

@@ -7,6 +7,9 @@
 static const struct sim_faults deaf_and_mute = {.drop_in = true, .drop_out = true}, deaf = {.drop_in = true},
                                mute = {.drop_out = true}, well = {0};
 
+/* What is blocked is verified again once a second, for up to 200 ms: looked at in between. */
+#define OFF_THE_BEAT_NS (500 * NSEC_PER_MSEC)
+
 static void our_cable_goes(void **state)
 {
     struct scene s;
@@ -69,7 +72,7 @@ static void our_cable_flaps(void **state)
 static void we_are_cut_off(struct scene *s, const struct sim_faults *faults)
 {
     sim_nic_set_faults(s->target_nic, faults);
-    scene_run(s, 30 * NSEC_PER_SEC);
+    scene_run(s, 30 * NSEC_PER_SEC + OFF_THE_BEAT_NS);
     assert_state(s, "blocked");
     assert_reason(s, "no witness answered");
     assert_int_equal(s->agent->n_deeds, 0);
@@ -149,7 +152,7 @@ static void isolated_while_the_source_really_dies(void **state)
     sim_nic_set_faults(s.target_nic, &deaf_and_mute);
     scene_run(&s, 2 * NSEC_PER_SEC);
     sim_host_set_alive(s.source, false);
-    scene_run(&s, 5 * NSEC_PER_SEC);
+    scene_run(&s, 5 * NSEC_PER_SEC + OFF_THE_BEAT_NS);
     assert_state(&s, "blocked");
     sim_nic_set_faults(s.target_nic, &well);
     scene_run(&s, 3 * NSEC_PER_SEC);
