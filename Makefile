@@ -186,7 +186,7 @@ endif
 
 DEPS_BUILD := make gcc libc6-dev pkg-config bison flex libnl-3-dev libnl-route-3-dev libmnl-dev libpcap-dev \
               libsystemd-dev libjansson-dev libcap-ng-dev
-DEPS_LAN   := python3 iproute2 iputils-arping iputils-ping nftables tcpdump
+DEPS_LAN   := python3 iproute2 iputils-arping iputils-ping nftables strace tcpdump
 DEPS_PEERS := keepalived ucarp
 DEPS_CHECK := libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck mandoc shellcheck pyflakes3 \
               gcovr systemd systemd-container mmdebstrap valgrind
