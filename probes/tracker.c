@@ -4,10 +4,10 @@
  *
  *                start_round
  *                     |
- *                     v    first reply, stamped within `wait`
+ *                     v    first reply, stamped within the wait
  *                  PENDING -----------------------------------> ANSWERED
  *                   |  |  \
- *          judge    |  |   \ first reply, stamped after `wait`
+ *          judge    |  |   \ first reply, stamped after it
  *                   |  |    `-------------------------.
  *                   v  |                              v
  *               MISSED | ---- first reply ---------> LATE
@@ -28,9 +28,24 @@
 /* The histogram's first doubling begins at 1 us and is cut into four, so its finest step is a quarter of that. */
 #define RTT_STEP_NS (NSEC_PER_USEC / 4)
 
+/* So many rounds can be under way while the ring still has room for the one that starts. */
+#define ROUNDS_PENDING_MAX (TRACKER_ROUNDS - 2)
+/* Rounds of a burst that may start while one is waited for. */
+#define BURST_ROUNDS_PER_WAIT 8
+
 static nsec_t later_of(nsec_t a, nsec_t b)
 {
     return a > b ? a : b;
+}
+
+static nsec_t earlier_of(nsec_t a, nsec_t b)
+{
+    return a < b ? a : b;
+}
+
+static nsec_t distance(nsec_t a, nsec_t b)
+{
+    return later_of(a, b) - earlier_of(a, b);
 }
 
 /* How many rounds ago it was started; right across the wrap of the 32-bit sequence. */
@@ -80,43 +95,92 @@ static void end_row(struct tracker *t)
     t->first_miss_ns = NSEC_UNSET;
 }
 
-static void check_pace(nsec_t interval_ns, nsec_t wait_ns)
+static void check_pace(nsec_t interval_ns, nsec_t wait_max_ns)
 {
     assert(interval_ns >= LIMIT_INTERVAL_MIN_NS && interval_ns <= LIMIT_INTERVAL_MAX_NS);
-    assert(wait_ns > 0 && wait_ns <= interval_ns * (TRACKER_ROUNDS - 2));
+    assert(wait_max_ns > 0 && wait_max_ns <= interval_ns * ROUNDS_PENDING_MAX);
 }
 
-void tracker_init(struct tracker *t, uint32_t id, nsec_t interval_ns, nsec_t wait_ns, nsec_t first_round_ns)
+void tracker_init(struct tracker *t, uint32_t id, nsec_t interval_ns, nsec_t wait_max_ns, nsec_t first_round_ns)
 {
-    check_pace(interval_ns, wait_ns);
+    check_pace(interval_ns, wait_max_ns);
     *t = (struct tracker){
         .interval_ns = interval_ns,
-        .wait_ns = wait_ns,
+        .wait_max_ns = wait_max_ns,
+        .floor_ns = wait_max_ns,
         .id = id,
         .next_round_ns = first_round_ns,
     };
 }
 
-void tracker_set_pace(struct tracker *t, nsec_t interval_ns, nsec_t wait_ns)
+void tracker_set_pace(struct tracker *t, nsec_t interval_ns, nsec_t wait_max_ns)
 {
-    check_pace(interval_ns, wait_ns);
-    if (interval_ns == t->interval_ns && wait_ns == t->wait_ns)
+    check_pace(interval_ns, wait_max_ns);
+    if (interval_ns == t->interval_ns && wait_max_ns == t->wait_max_ns)
         return;
     /* Pending rounds were promised another wait: a shorter one would call them all missed at once. */
     void_pending(t);
     t->interval_ns = interval_ns;
-    t->wait_ns = wait_ns;
+    t->wait_max_ns = wait_max_ns;
+    t->floor_ns = wait_max_ns;
+}
+
+void tracker_set_burst(struct tracker *t, nsec_t burst_ns, uint32_t misses)
+{
+    assert(burst_ns > 0);
+    t->burst_ns = burst_ns;
+    t->burst_misses = misses;
+}
+
+void tracker_set_floor(struct tracker *t, nsec_t floor_ns, nsec_t woke_late_ns)
+{
+    assert(floor_ns > 0);
+    t->floor_ns = floor_ns;
+    t->woke_late_ns = woke_late_ns;
+}
+
+nsec_t tracker_wait(const struct tracker *t)
+{
+    nsec_t wait_ns;
+
+    /* RFC 6298 section 2.1: nothing was measured yet. */
+    if (t->rtt_avg_ns == 0)
+        return t->wait_max_ns;
+    /* Section 2.3: SRTT + max (G, K * RTTVAR), with K = 4, and our floor in the place of the clock's grain. */
+    wait_ns = t->rtt_avg_ns + later_of(t->floor_ns, 4 * t->rtt_var_ns);
+    return earlier_of(wait_ns, t->wait_max_ns);
+}
+
+nsec_t tracker_spacing(const struct tracker *t)
+{
+    if (t->misses == 0 || t->misses >= t->burst_misses)
+        return t->interval_ns;
+    /* No more rounds under way than the ring tells apart, nor so close that one delay hits them all. */
+    return earlier_of(later_of(t->burst_ns, tracker_wait(t) / BURST_ROUNDS_PER_WAIT), t->interval_ns);
+}
+
+/* When the wait for a round is over. */
+static nsec_t over_ns(const struct tracker *t, const struct tracker_round *round)
+{
+    nsec_t from_ns = later_of(round->sent_ns, t->woke_late_ns);
+
+    return earlier_of(from_ns + tracker_wait(t), round->sent_ns + t->wait_max_ns);
 }
 
 nsec_t tracker_deadline(const struct tracker *t)
 {
     int pending = oldest_pending(t);
-    nsec_t over_ns;
 
-    if (pending < 0)
-        return t->next_round_ns;
-    over_ns = t->rounds[pending].sent_ns + t->wait_ns;
-    return over_ns < t->next_round_ns ? over_ns : t->next_round_ns;
+    return pending < 0 ? t->next_round_ns : earlier_of(over_ns(t, &t->rounds[pending]), t->next_round_ns);
+}
+
+nsec_t tracker_next_miss(const struct tracker *t)
+{
+    int pending = oldest_pending(t);
+
+    if (pending >= 0)
+        return over_ns(t, &t->rounds[pending]);
+    return t->next_round_ns == NSEC_NEVER ? NSEC_NEVER : t->next_round_ns + tracker_wait(t);
 }
 
 bool tracker_round_due(const struct tracker *t, nsec_t now_ns)
@@ -160,7 +224,7 @@ struct probe_token tracker_start_round(struct tracker *t, nsec_t now_ns, uint64_
         .state = TRACKER_ROUND_PENDING,
         .asked_kinds = asked_kinds,
     };
-    t->next_round_ns = next_beat(t->next_round_ns, now_ns, t->interval_ns);
+    t->next_round_ns = next_beat(t->next_round_ns, now_ns, tracker_spacing(t));
     t->cannot_probe = 0;
     t->count_rounds++;
     return (struct probe_token){.id = t->id, .sequence = t->sequence, .nonce = nonce};
@@ -219,6 +283,19 @@ static nsec_t rtt_bucket_upper_edge(unsigned bucket)
     return (nsec_t)(4 + bucket % 4 + 1) * RTT_STEP_NS << bucket / 4;
 }
 
+static void smooth_rtt(struct tracker *t, nsec_t rtt_ns)
+{
+    if (t->rtt_avg_ns == 0) {
+        /* RFC 6298 section 2.2: the first measurement. */
+        t->rtt_avg_ns = rtt_ns;
+        t->rtt_var_ns = rtt_ns / 2;
+        return;
+    }
+    /* Section 2.3: RTTVAR first, by the old SRTT; beta = 1/4, alpha = 1/8. */
+    t->rtt_var_ns += (distance(t->rtt_avg_ns, rtt_ns) - t->rtt_var_ns) / 4;
+    t->rtt_avg_ns = later_of(t->rtt_avg_ns + (rtt_ns - t->rtt_avg_ns) / 8, 1);
+}
+
 static void measure_rtt(struct tracker *t, nsec_t rtt_ns)
 {
     unsigned bucket;
@@ -231,24 +308,34 @@ static void measure_rtt(struct tracker *t, nsec_t rtt_ns)
     t->rtt_last_ns = rtt_ns;
     if (t->rtt_min_ns == 0 || rtt_ns < t->rtt_min_ns)
         t->rtt_min_ns = rtt_ns;
-    /* RFC 6298 section 2: SRTT is the first measurement, then moves by 1/8 of the difference. */
-    t->rtt_avg_ns = t->rtt_avg_ns == 0 ? rtt_ns : later_of(t->rtt_avg_ns + (rtt_ns - t->rtt_avg_ns) / 8, 1);
+    smooth_rtt(t, rtt_ns);
     if (t->rtt_histogram[bucket] == UINT16_MAX)
         for (int i = 0; i < TRACKER_RTT_BUCKETS; i++)
             t->rtt_histogram[i] /= 2;
     t->rtt_histogram[bucket]++;
 }
 
-/* A kind's first answer to a round. */
-static enum tracker_answer answer_round(struct tracker *t, struct tracker_round *round, nsec_t received_ns,
-                                        bool was_row, bool was_answered)
+/*
+ * Karn's algorithm, RFC 6298 section 3: what may be the answer to the round before as well measures nothing, nor does
+ * what is not the first answer of its round.
+ */
+static bool measures(const struct tracker *t, const struct tracker_round *round, const struct probe_reply *reply)
 {
-    nsec_t rtt_ns = received_ns - round->sent_ns;
+    const struct tracker_round *before = &t->rounds[(round->sequence - 1) % TRACKER_ROUNDS];
+    uint8_t kind = (uint8_t)(1u << reply->kind);
 
+    if (round->state != TRACKER_ROUND_PENDING && round->state != TRACKER_ROUND_MISSED)
+        return false;
+    return reply->has_token || !(before->asked_kinds & kind) || before->answered_kinds & kind;
+}
+
+/* A kind's first answer to a round. */
+static enum tracker_answer answer_round(struct tracker *t, struct tracker_round *round, bool in_time, bool was_row,
+                                        bool was_answered)
+{
     switch ((enum tracker_round_state)round->state) {
     case TRACKER_ROUND_PENDING:
-        measure_rtt(t, rtt_ns);
-        if (rtt_ns < t->wait_ns) {
+        if (in_time) {
             round->state = TRACKER_ROUND_ANSWERED;
             t->count_answered++;
             return TRACKER_ANSWER_IN_TIME;
@@ -259,7 +346,6 @@ static enum tracker_answer answer_round(struct tracker *t, struct tracker_round 
         t->count_late++;
         return TRACKER_ANSWER_LATE;
     case TRACKER_ROUND_MISSED:
-        measure_rtt(t, rtt_ns);
         round->state = TRACKER_ROUND_LATE;
         t->count_late++;
         return TRACKER_ANSWER_LATE;
@@ -277,7 +363,7 @@ static enum tracker_answer answer_round(struct tracker *t, struct tracker_round 
 
 enum tracker_answer tracker_reply(struct tracker *t, const struct probe_reply *reply)
 {
-    bool was_row = t->misses > 0, was_answered;
+    bool was_row = t->misses > 0, was_answered, in_time;
     struct tracker_round *round;
     nsec_t received_ns;
 
@@ -298,14 +384,17 @@ enum tracker_answer tracker_reply(struct tracker *t, const struct probe_reply *r
     t->last_answer_ns = later_of(t->last_answer_ns, received_ns);
     t->last_answer_by_kind_ns[reply->kind] = later_of(t->last_answer_by_kind_ns[reply->kind], received_ns);
     end_row(t);
-    return answer_round(t, round, reply->received_ns, was_row, was_answered);
+    in_time = reply->received_ns < over_ns(t, round);
+    if (measures(t, round, reply))
+        measure_rtt(t, reply->received_ns - round->sent_ns);
+    return answer_round(t, round, in_time, was_row, was_answered);
 }
 
 bool tracker_would_miss(const struct tracker *t, nsec_t now_ns)
 {
     int pending = oldest_pending(t);
 
-    return pending >= 0 && now_ns - t->rounds[pending].sent_ns >= t->wait_ns;
+    return pending >= 0 && now_ns >= over_ns(t, &t->rounds[pending]);
 }
 
 bool tracker_judge(struct tracker *t, nsec_t now_ns, const struct tracker_round **ret_round)
@@ -321,6 +410,10 @@ bool tracker_judge(struct tracker *t, nsec_t now_ns, const struct tracker_round 
     if (t->misses < UINT32_MAX)
         t->misses++;
     t->count_missed++;
+    /* A burst begins: the round after the newest one comes sooner than was planned. */
+    if (tracker_spacing(t) < t->interval_ns && t->next_round_ns != NSEC_NEVER)
+        t->next_round_ns =
+            earlier_of(t->next_round_ns, later_of(now_ns, newest_round(t)->sent_ns + tracker_spacing(t)));
     *ret_round = round;
     return true;
 }

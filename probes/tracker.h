@@ -4,9 +4,12 @@
  * passed in, nothing is sent, nothing is allocated.
  *
  * Each `interval` a round starts; in a round one request of each kind leaves. A round is answered by the first valid
- * reply of any kind, and missed when none came within `wait`. Misses in a row are counted; an answer, in time or late,
- * ends the row. A duplicate of a reply that was already counted is no proof of life. A round that could not be sent,
- * or whose evidence a stall or a clock step spoiled, is void: neither answered nor missed.
+ * reply of any kind, and missed when none came within the wait. Misses in a row are counted; an answer, in time or
+ * late, ends the row. A duplicate of a reply that was already counted is no proof of life. A round that could not be
+ * sent, or whose evidence a stall or a clock step spoiled, is void: neither answered nor missed.
+ *
+ * The wait follows the measured round trips, as RFC 6298's timeout does, from the floor that tracker_set_floor gives up
+ * to `wait_max`; README.md says why that costs no safety. During a row rounds may come in a burst.
  */
 #pragma once
 
@@ -37,7 +40,11 @@ struct tracker_round {
 
 struct tracker {
     nsec_t interval_ns;                          /* from the start of one round to the next */
-    nsec_t wait_ns;                              /* how long after its start a round may be answered */
+    nsec_t wait_max_ns;                          /* how long after its start a round may be answered at most */
+    nsec_t floor_ns;                             /* by how much the wait exceeds the usual round trip at least */
+    nsec_t woke_late_ns;                         /* rounds under way then may wait from then on; 0 */
+    nsec_t burst_ns;                             /* from round to round during a row of misses, if less than ever */
+    uint32_t burst_misses;                       /* until so many were missed in a row; 0: no burst */
     uint32_t id;                                 /* goes into every token */
     uint32_t sequence;                           /* of the newest round; 0: none yet */
     nsec_t next_round_ns;                        /* when the next round is to start; NSEC_NEVER: stopped */
@@ -48,7 +55,8 @@ struct tracker {
     nsec_t last_answer_by_kind_ns[PROBE_KINDS];  /* the same for each kind */
     int cannot_probe;                            /* errno (> 0) when the newest round could not be sent; 0 */
     nsec_t rtt_min_ns;                           /* least round trip; 0: none measured */
-    nsec_t rtt_avg_ns;                           /* smoothed as in RFC 6298 section 2, 1/8 of each new one */
+    nsec_t rtt_avg_ns;                           /* SRTT of RFC 6298 section 2, 1/8 of each new one */
+    nsec_t rtt_var_ns;                           /* RTTVAR of it, 1/4 of each new difference from SRTT */
     nsec_t rtt_last_ns;                          /* of the newest reply */
     uint16_t rtt_histogram[TRACKER_RTT_BUCKETS]; /* for quantiles; halved as a whole when a bucket is full */
     uint64_t count_rounds;                       /* rounds started */
@@ -70,16 +78,33 @@ enum tracker_answer {
 };
 
 /*
- * Sets up a tracker. interval_ns: LIMIT_INTERVAL_MIN_NS to LIMIT_INTERVAL_MAX_NS; wait_ns: above 0, at most
- * interval_ns * (TRACKER_ROUNDS - 2). The first round is due at first_round_ns.
+ * Sets up a tracker. interval_ns: LIMIT_INTERVAL_MIN_NS to LIMIT_INTERVAL_MAX_NS; wait_max_ns: above 0, at most
+ * interval_ns * (TRACKER_ROUNDS - 2). The first round is due at first_round_ns. Until it is given a floor, a tracker
+ * waits as long as it may.
  */
-void tracker_init(struct tracker *t, uint32_t id, nsec_t interval_ns, nsec_t wait_ns, nsec_t first_round_ns);
+void tracker_init(struct tracker *t, uint32_t id, nsec_t interval_ns, nsec_t wait_max_ns, nsec_t first_round_ns);
 
 /*
  * Changes the pace; what was measured, the row of misses and next_round_ns stay. Where the pace is another, pending
  * rounds become void, because they were promised another wait.
  */
-void tracker_set_pace(struct tracker *t, nsec_t interval_ns, nsec_t wait_ns);
+void tracker_set_pace(struct tracker *t, nsec_t interval_ns, nsec_t wait_max_ns);
+
+/* From the first miss on rounds come burst_ns apart (NSEC_NEVER: as ever), until `misses` were missed in a row. */
+void tracker_set_burst(struct tracker *t, nsec_t burst_ns, uint32_t misses);
+
+/*
+ * What the loop that drives it knows of itself. floor_ns: above 0. woke_late_ns: when it last woke so late that
+ * requests of before may have left late, too, 0: never; rounds of before are waited for from then on, within wait_max.
+ */
+void tracker_set_floor(struct tracker *t, nsec_t floor_ns, nsec_t woke_late_ns);
+
+/* How long a round is waited for now. */
+nsec_t tracker_wait(const struct tracker *t);
+/* From this round to the next as things are: the interval, or the burst's spacing. */
+nsec_t tracker_spacing(const struct tracker *t);
+/* When the next miss can be judged at the earliest; NSEC_NEVER: stopped. */
+nsec_t tracker_next_miss(const struct tracker *t);
 
 /* The next moment at which tracker_round_due or tracker_judge has something to do. */
 nsec_t tracker_deadline(const struct tracker *t);
@@ -97,7 +122,7 @@ void tracker_cannot_probe(struct tracker *t, int error);
 
 /*
  * A reply with a token (has_token) belongs to the round whose whole token it carries; one without, to the newest round
- * that asked this kind and started no later than received_ns. It is in time when received_ns is less than `wait` after
+ * that asked this kind and started no later than received_ns. It is in time when received_ns is less than the wait after
  * the round's start, whenever it is handed in. A stamp from before the round's start (the clock stepped) measures
  * nothing, and such a reply counts only with a token.
  */

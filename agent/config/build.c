@@ -24,6 +24,7 @@ static const struct ipmap_source program_defaults = {
     .announce_source = true,
     .verify_asks = DEFAULT_VERIFY_ASKS,
     .verify_within_ns = DEFAULT_VERIFY_WITHIN_NS,
+    .burst_ns = NSEC_NEVER,
     .lease_ns = DEFAULT_LEASE_NS,
 };
 

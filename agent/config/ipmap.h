@@ -86,6 +86,7 @@ struct ipmap_source {
     bool witness_none;                    /* `witness none`: act without one */
     struct ip_address witnesses[LIMIT_WITNESSES]; /* of this source, else those of the file */
     size_t n_witnesses;                           /* 0 and not witness_none: gateway, else a neighbour */
+    nsec_t burst_ns;                              /* default NSEC_NEVER: off */
     nsec_t lease_ns;                              /* default 3 s, NSEC_NEVER: off */
     nsec_t hold_down_ns;                          /* default 0; for failback automatic */
     uint32_t max_takeovers;                       /* by itself, then a person is asked; default 0: no limit */

@@ -56,6 +56,7 @@ static const struct field address_fields[] = {
     SPAN(struct report_address, rtt_min_ns),
     SPAN(struct report_address, rtt_avg_ns),
     SPAN(struct report_address, rtt_p99_ns),
+    SPAN(struct report_address, wait_ns),
     UINT64(struct report_address, rounds),
     UINT64(struct report_address, answered),
     UINT64(struct report_address, missed),
@@ -108,6 +109,12 @@ static const struct field target_fields[] = {
     END,
 };
 
+static const struct field lateness_fields[] = {
+    SPAN(struct report_lateness, below_ns),
+    UINT64(struct report_lateness, turns),
+    END,
+};
+
 static const struct field agent_fields[] = {
     TEXT(struct report_agent, version),
     TEXT(struct report_agent, file),
@@ -124,6 +131,7 @@ static const struct field agent_fields[] = {
     UINT64(struct report_agent, stalls),
     AGE(struct report_agent, lateness_p99_ns),
     AGE(struct report_agent, lateness_max_ns),
+    LIST(struct report_agent, lateness, struct report_lateness, lateness_fields),
     UINT64(struct report_agent, netlink_overruns),
     END,
 };

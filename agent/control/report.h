@@ -23,6 +23,7 @@ struct report_address {
     nsec_t last_answer_age_ns;                 /* NSEC_NEVER: never */
     const char *last_answer_probe;             /* "arp", "nd", "icmp"; NULL */
     nsec_t rtt_min_ns, rtt_avg_ns, rtt_p99_ns; /* 0: none */
+    nsec_t wait_ns;                            /* how long a round is waited for now */
     uint64_t rounds;                           /* probe rounds started, and what became of them: */
     uint64_t answered, missed, late, voided;   /* in time, not in time, after that, not counted */
     const char *dev;                           /* target NIC in use or first choice */
@@ -74,6 +75,12 @@ struct report_target {
     const char *witness;     /* "192.0.2.1 answered 0.4 s ago", "none configured", ... a sentence */
 };
 
+/* Turns of the loop that came so late. */
+struct report_lateness {
+    nsec_t below_ns; /* later than the bucket before ends, and by less than this */
+    uint64_t turns;  /* so many */
+};
+
 /* The agent itself. */
 struct report_agent {
     const char *version;      /* of standind */
@@ -90,6 +97,8 @@ struct report_agent {
     uint64_t turns;                          /* of the loop */
     uint64_t stalls;                         /* of those, woken so late that the rounds in between are void */
     nsec_t lateness_p99_ns, lateness_max_ns; /* from when a turn was due to when it began */
+    const struct report_lateness *lateness;  /* the same as a histogram, each bucket twice as wide as the one before */
+    size_t n_lateness;                       /* up to the last that is not empty */
     uint64_t netlink_overruns;               /* times that the kernel's events were lost and all was read anew */
 };
 

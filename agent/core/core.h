@@ -185,6 +185,7 @@ struct core_nic {
     uint32_t n_held;
     uint32_t n_releasing;
     nsec_t evidence_ns;       /* evidence must be younger than this: judging of the first missed round */
+    nsec_t wait_ns;           /* longest that one of its rounds missed since then was waited for; 0: none was */
     uint32_t asks;            /* broadcasts for all its addresses since then */
     nsec_t last_ask_ns;       /* the newest of them */
     nsec_t next_ask_ns;       /* NSEC_NEVER: none planned */
@@ -229,7 +230,7 @@ struct core_source {
     nsec_t hold_down_ns;        /* once it has been back for so long */
     nsec_t look_ns;             /* from one look for the source and for other holders to the next, while it is held */
     uint32_t verify_asks;       /* broadcasts that must stay unanswered where no ARP/ND round gave them */
-    nsec_t verify_spacing_ns;   /* from one to the next, and what an answer to the last may take */
+    nsec_t verify_spacing_ns;   /* from one to the next, and the most that an answer to the last may take */
     nsec_t approval_timeout_ns; /* NSEC_NEVER */
     bool approval_default_approve;
     uint32_t max_takeovers;     /* by itself within takeovers_within_ns; then a person is asked; 0: no limit */
@@ -336,8 +337,11 @@ void core_restore_held(struct core *core, uint32_t address, nsec_t since_ns);
  * our question for the source or for anybody.
  */
 void core_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
-/* A round of `address` was missed, the `misses`th in a row. While it is held, rounds say nothing of the source. */
-void core_on_miss(struct core *core, nsec_t now_ns, uint32_t address, uint32_t misses);
+/*
+ * A round of `address` was missed, the `misses`th in a row; wait_ns (above 0): how long an answer to it, and to any
+ * question by broadcast, is worth waiting for. While it is held, rounds say nothing of the source.
+ */
+void core_on_miss(struct core *core, nsec_t now_ns, uint32_t address, uint32_t misses, nsec_t wait_ns);
 /* We were stalled, or the clock stepped: all evidence about `source` that is not final is void. */
 void core_on_void(struct core *core, nsec_t now_ns, uint32_t source);
 void core_on_link(struct core *core, nsec_t now_ns, uint16_t target, bool fit);

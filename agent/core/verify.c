@@ -33,12 +33,19 @@ static nsec_t spacing_ns(const struct core *core, const struct core_nic *n)
     return core->sources[n->source].verify_spacing_ns;
 }
 
+/* What an answer to the last broadcast may take: no longer than one to a round, where that is known. */
+static nsec_t answer_ns(const struct core *core, const struct core_nic *n)
+{
+    return n->wait_ns ? nsec_min(n->wait_ns, spacing_ns(core, n)) : spacing_ns(core, n);
+}
+
 void verify_gather(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
 
     n->suspected = true;
     n->evidence_ns = now_ns;
+    n->wait_ns = 0;
     n->damped = damping_applies(core, now_ns, n);
     n->asks = 0;
     n->intended = false;
@@ -115,10 +122,16 @@ static bool asks_missing(const struct core *core, const struct core_nic *n)
     return n->asks < needed || (n->state == CORE_VERIFYING && would_claim(core, n) && !n->intended);
 }
 
+/* When the last question left whose answer matters: a broadcast, or at the first miss the one about our own carrier. */
+static nsec_t asked_ns(const struct core_nic *n)
+{
+    return n->asks > 0 ? n->last_ask_ns : n->evidence_ns;
+}
+
 /* Whether all broadcasts were sent, and the last one has gone unanswered for long enough. */
 static bool asked_enough(const struct core *core, nsec_t now_ns, const struct core_nic *n)
 {
-    return !asks_missing(core, n) && (n->asks == 0 || now_ns - n->last_ask_ns >= spacing_ns(core, n));
+    return !asks_missing(core, n) && now_ns - asked_ns(n) >= answer_ns(core, n);
 }
 
 /*
@@ -302,7 +315,7 @@ static void verify_enter(struct core *core, nsec_t now_ns, uint32_t nic)
     /* Every broadcast, the wait after the last, and as much again for a witness whose first answer got lost. Where
      * rounds are very quick, a witness may still be slower than they are. */
     n->verify_until_ns = now_ns + (length_ns > VERIFY_MIN_NS ? length_ns : VERIFY_MIN_NS);
-    n->next_ask_ns = asks_missing(core, n) ? now_ns : n->last_ask_ns + s->verify_spacing_ns;
+    n->next_ask_ns = asks_missing(core, n) ? now_ns : asked_ns(n) + answer_ns(core, n);
     nic_set_timer(core, nic);
     verify_on_time(core, now_ns, nic);
 }
@@ -335,6 +348,14 @@ void verify_begin_for_operator(struct core *core, nsec_t now_ns, uint32_t nic, b
     verify_enter(core, now_ns, nic);
 }
 
+/* When to ask again, or to see what the last broadcast brought; before this ask some were missing, or a witness was. */
+static nsec_t next_ask_ns(const struct core *core, nsec_t now_ns, const struct core_nic *n, bool missing, bool waiting)
+{
+    if (waiting || asks_missing(core, n))
+        return now_ns + spacing_ns(core, n);
+    return missing ? now_ns + answer_ns(core, n) : NSEC_NEVER;
+}
+
 void verify_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
@@ -353,7 +374,7 @@ void verify_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
          * form would hinder a source that is in its own duplicate address detection. */
         if ((missing || stale) && (!waiting || f.claimable > 0))
             verify_ask(core, now_ns, nic, verifying && would_claim(core, n));
-        n->next_ask_ns = missing || waiting ? now_ns + spacing_ns(core, n) : NSEC_NEVER;
+        n->next_ask_ns = next_ask_ns(core, now_ns, n, missing, waiting);
         nic_set_timer(core, nic);
     }
     if (verifying)

@@ -275,7 +275,7 @@ static bool may_suspect(const struct core_nic *n)
     return n->armed && n->state != CORE_CLAIMING && n->state != CORE_RELEASING;
 }
 
-void core_on_miss(struct core *core, nsec_t now_ns, uint32_t address, uint32_t misses)
+void core_on_miss(struct core *core, nsec_t now_ns, uint32_t address, uint32_t misses, nsec_t wait_ns)
 {
     const struct core_address *a = &core->addresses[address];
     struct core_nic *n = &core->nics[a->nic];
@@ -287,6 +287,7 @@ void core_on_miss(struct core *core, nsec_t now_ns, uint32_t address, uint32_t m
         nic_enter(core, now_ns, a->nic, nic_idle_state(n), CORE_REASON_NONE);
     if (!n->suspected && may_suspect(n) && nic_is_in_doubt(n))
         verify_gather(core, now_ns, a->nic);
+    n->wait_ns = nsec_max(n->wait_ns, wait_ns);
     /* Again while misses go on: an answer must be younger than the first miss, and one may get lost. */
     if (n->suspected)
         verify_ask_witnesses(core, now_ns, a->nic);

@@ -121,35 +121,9 @@ static void handle_stall(struct agent *agent, nsec_t late_ns)
               (long long)(late_ns / NSEC_PER_MSEC));
 }
 
-static void count_lateness(struct agent *agent, nsec_t late_ns)
-{
-    unsigned bucket = 0;
-
-    while (bucket + 1 < LATENESS_BUCKETS && late_ns >> bucket >= NSEC_PER_USEC)
-        bucket++;
-    if (++agent->lateness[bucket] == UINT32_MAX)
-        for (unsigned i = 0; i < LATENESS_BUCKETS; i++)
-            agent->lateness[i] /= 2;
-    if (late_ns > agent->header.lateness_max_ns)
-        agent->header.lateness_max_ns = late_ns;
-}
-
-/* The upper edge of the bucket that 99 % of all turns do not exceed. */
-static nsec_t lateness_p99_ns(const struct agent *agent)
-{
-    uint64_t all = 0, below = 0;
-    unsigned bucket = 0;
-
-    for (unsigned i = 0; i < LATENESS_BUCKETS; i++)
-        all += agent->lateness[i];
-    while (bucket + 1 < LATENESS_BUCKETS && (below += agent->lateness[bucket]) * 100 < all * 99)
-        bucket++;
-    return all ? NSEC_PER_USEC << bucket : 0;
-}
-
 struct report_agent *agent_report_header(struct agent *agent)
 {
-    agent->header.lateness_p99_ns = lateness_p99_ns(agent);
+    lateness_report(&agent->lateness, &agent->header);
     return &agent->header;
 }
 
@@ -161,7 +135,8 @@ void agent_turn(struct agent *agent, nsec_t now_ns)
     agent->header.turns++;
     if (!agent->plan)
         return;
-    count_lateness(agent, late_ns);
+    lateness_count(&agent->lateness, now_ns, late_ns);
+    agent->header.lateness_max_ns = nsec_max(agent->header.lateness_max_ns, late_ns);
     if (late_ns > STALL_MIN_NS)
         handle_stall(agent, late_ns);
     rounds_run(agent, now_ns);

@@ -161,11 +161,12 @@ static void carry_tracker(struct monitor *m, const struct tracker *old, bool ali
     struct tracker fresh = m->tracker;
 
     m->tracker = *old;
+    tracker_set_burst(&m->tracker, fresh.burst_ns, fresh.burst_misses);
     if (alike)
         return;
     if (fresh.interval_ns != old->interval_ns)
         m->tracker.next_round_ns = fresh.next_round_ns;
-    tracker_set_pace(&m->tracker, fresh.interval_ns, fresh.wait_ns);
+    tracker_set_pace(&m->tracker, fresh.interval_ns, fresh.wait_max_ns);
     tracker_void(&m->tracker);
 }
 

@@ -147,8 +147,17 @@ struct journaling {
     nsec_t written_ns;             /* when the newest one was; 0 */
 };
 
-/* Lateness of turns, in buckets of twice the one before, from 1 us up. */
+/* How late turns came, in buckets of twice the one before, from 1 us up. */
 #define LATENESS_BUCKETS 32
+
+struct lateness {
+    uint32_t all[LATENESS_BUCKETS];                /* turns since the agent began */
+    uint32_t recent[LATENESS_BUCKETS];             /* newer turns, but those that woke late: halved now and then */
+    uint32_t n_recent;                             /* since they were last halved */
+    nsec_t recent_p99_ns;                          /* of these; 0: none yet */
+    nsec_t woke_late_ns;                           /* the newest turn that came later than LATENESS_ROUND_NS; 0: none */
+    struct report_lateness told[LATENESS_BUCKETS]; /* of `all`, for the report */
+};
 
 struct agent {
     const struct agent_ports *ports;
@@ -157,7 +166,7 @@ struct agent {
     uint64_t hash_seed;
     struct plan *plan;
     uint64_t generation; /* plans so far */
-    uint32_t lateness[LATENESS_BUCKETS];
+    struct lateness lateness;
     struct report_agent header; /* what the daemon says of itself */
     nsec_t next_deadline_ns;    /* as promised at the end of the last event */
     nsec_t witness_idle_ns;     /* when witnesses are asked next without a reason */
@@ -187,6 +196,11 @@ uint32_t plan_find(const struct agent *agent, const struct plan *plan, const str
 /* The numbers of a source by name (-ENOENT), and of one of its NICs. */
 int plan_find_source(const struct plan *plan, const char *name, uint32_t *ret);
 int plan_find_nic(const struct plan *plan, uint32_t source, const char *name, uint32_t *ret);
+
+/* lateness.c: how late turns come */
+void lateness_count(struct lateness *lateness, nsec_t now_ns, nsec_t late_ns);
+/* Fills in what the report says of it. */
+void lateness_report(struct lateness *lateness, struct report_agent *header);
 
 /* rounds.c: probing */
 void rounds_arm(struct agent *agent, uint32_t address);

@@ -177,6 +177,7 @@ static void plan_phases(struct plan *plan, nsec_t now_ns)
             struct monitor *m = &plan->monitors[address];
 
             tracker_init(&m->tracker, address, interval_ns, interval_ns, now_ns + offset_ns + k * step_ns);
+            tracker_set_burst(&m->tracker, plan->source_maps[n->source]->burst_ns, core->sources[n->source].misses);
             if (core->addresses[address].monitored)
                 heap_set(&plan->rounds, address, tracker_deadline(&m->tracker));
         }

@@ -104,6 +104,7 @@ static void fill_tracker(struct report_address *r, const struct tracker *t, nsec
     r->rtt_min_ns = t->rtt_min_ns;
     r->rtt_avg_ns = t->rtt_avg_ns;
     r->rtt_p99_ns = tracker_rtt_quantile(t, 99);
+    r->wait_ns = tracker_wait(t);
     r->rounds = t->count_rounds;
     r->answered = t->count_answered;
     r->missed = t->count_missed;
@@ -157,9 +158,9 @@ static nsec_t time_to_fail_ns(const struct plan *plan, const struct core_nic *n,
 
         if (!a->monitored)
             continue;
-        left_ns = a->misses >= s->misses ? 0 : (s->misses - a->misses) * t->interval_ns;
-        if (a->misses < s->misses && tracker_deadline(t) - now_ns < t->interval_ns)
-            left_ns += tracker_deadline(t) - now_ns - t->interval_ns;
+        left_ns = 0;
+        if (a->misses < s->misses)
+            left_ns = nsec_max(tracker_next_miss(t) - now_ns, 0) + (s->misses - a->misses - 1) * tracker_spacing(t);
         latest_ns = left_ns > latest_ns ? left_ns : latest_ns;
         earliest_ns = left_ns < earliest_ns ? left_ns : earliest_ns;
     }

@@ -16,6 +16,8 @@
 #define LEARN_EVERY 64
 /* A source that was heard not longer ago than this has its address, and is in no duplicate address detection. */
 #define HEARD_JUST_NOW_NS (1 * NSEC_PER_SEC)
+/* An answer may take so much longer than usual without being late. */
+#define WAIT_FLOOR_NS (1 * NSEC_PER_MSEC)
 
 static bool is_link_kind(enum probe_kind kind)
 {
@@ -137,6 +139,18 @@ void agent_on_unsent(struct agent *agent, nsec_t now_ns, const struct probe_requ
     }
 }
 
+/*
+ * By how much the wait for an answer exceeds the usual round trip at least: a millisecond, or a quarter of an interval
+ * that is shorter than four; a sixteenth of one that is long, where more patience costs little; and on top of that what
+ * this host's own loop was late by.
+ */
+static nsec_t floor_ns(const struct agent *agent, const struct tracker *t)
+{
+    nsec_t spacing_ns = tracker_spacing(t), short_ns = nsec_min(spacing_ns / 4, WAIT_FLOOR_NS);
+
+    return nsec_max(short_ns, spacing_ns / 16) + agent->lateness.recent_p99_ns;
+}
+
 /* early_ns: a round that is due so soon starts now. Nothing is judged early. */
 static void run_address(struct agent *agent, nsec_t now_ns, uint32_t address, nsec_t early_ns)
 {
@@ -150,7 +164,7 @@ static void run_address(struct agent *agent, nsec_t now_ns, uint32_t address, ns
         return;
     }
     while (tracker_judge(&m->tracker, now_ns, &round))
-        core_on_miss(&plan->core, now_ns, address, m->tracker.misses);
+        core_on_miss(&plan->core, now_ns, address, m->tracker.misses, tracker_wait(&m->tracker));
     if (tracker_round_due(&m->tracker, now_ns + early_ns))
         start_round(agent, now_ns, address);
 }
@@ -190,8 +204,11 @@ void rounds_run(struct agent *agent, nsec_t now_ns)
     uint32_t address, n_started = 0;
 
     while (heap_first(&plan->rounds, &address) <= now_ns) {
+        struct tracker *t = &plan->monitors[address].tracker;
+
+        tracker_set_floor(t, floor_ns(agent, t), agent->lateness.woke_late_ns);
         /* Drain, then judge: a reply that is in a queue is a reply. */
-        if (!drained && tracker_would_miss(&plan->monitors[address].tracker, now_ns)) {
+        if (!drained && tracker_would_miss(t, now_ns)) {
             rounds_drain(agent);
             drained = true;
         }

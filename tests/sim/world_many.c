@@ -95,7 +95,7 @@ static void all_sources_at_once(void **state)
         if (c.agent->deeds[i].kind == SIM_CLAIM && c.agent->deeds[i].at_ns > last_ns)
             last_ns = c.agent->deeds[i].at_ns;
     /* Their phases are spread over an interval; beyond that, many take no longer than one. */
-    assert_in_range(last_ns - crash_ns, 1000 * NSEC_PER_MSEC, 1202 * NSEC_PER_MSEC);
+    assert_in_range(last_ns - crash_ns, 800 * NSEC_PER_MSEC, 1020 * NSEC_PER_MSEC);
     sim_world_free(c.world);
 }
 

@@ -226,7 +226,7 @@ static void other_witnesses_in_a_loss(void **state)
     scene_begin(&s);
     scene_watch(&s, NOBODY SCENE_PLAIN);
     sim_host_set_alive(s.source, false);
-    scene_run(&s, 900 * NSEC_PER_MSEC);
+    scene_run(&s, 700 * NSEC_PER_MSEC);
     sim_agent_reload(s.agent, SCENE_PLAIN);
     scene_run(&s, 600 * NSEC_PER_MSEC);
     assert_state(&s, "holding");
@@ -235,7 +235,7 @@ static void other_witnesses_in_a_loss(void **state)
     scene_begin(&s);
     scene_watch(&s, SCENE_PLAIN);
     sim_host_set_alive(s.source, false);
-    scene_run(&s, 900 * NSEC_PER_MSEC);
+    scene_run(&s, 700 * NSEC_PER_MSEC);
     sim_agent_reload(s.agent, NOBODY SCENE_PLAIN);
     scene_run(&s, 10 * NSEC_PER_SEC);
     assert_int_equal(s.agent->n_deeds, 0);

@@ -140,7 +140,7 @@ static void two_targets_on_a_slow_lan(void **state)
  */
 static void two_targets_with_slow_kernels(void **state)
 {
-    const struct weather slow = {.claim_delay_ns = 700 * NSEC_PER_MSEC};
+    const struct weather slow = {.claim_delay_ns = 550 * NSEC_PER_MSEC};
     struct tally tally = crash_often(ARP_SLOW, 200 * NSEC_PER_MSEC, &slow);
 
     (void)state;

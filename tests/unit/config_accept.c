@@ -114,11 +114,11 @@ static void test_later_values(void **state)
                                 "on service notify; burst 10ms"));
     assert_string_equal(world.printed, "f:2:12: warning: for so long two hosts answer for each address, because there "
                                        "is no agent on the source\n"
-                                       "f:3:1: warning: 'on service' is not in effect yet\n"
-                                       "f:3:20: warning: 'burst' is not in effect yet\n");
+                                       "f:3:1: warning: 'on service' is not in effect yet\n");
     assert_int_equal(world.r, 0);
     s = &world.ipmap->sources[0];
     assert_true(s->lease_ns == NSEC_NEVER);
+    assert_int_equal(s->burst_ns, 10 * NSEC_PER_MSEC);
     assert_int_equal(s->hold_down_ns, 10 * NSEC_PER_SEC);
     assert_int_equal(s->max_takeovers, 3);
     assert_true(s->max_takeovers_per_ns == NSEC_PER_HOUR);
@@ -312,12 +312,12 @@ static void test_lifetimes(void **state)
     struct world world;
 
     (void)state;
-    read_text(&world, "defaults { burst 1s }\nsource a { nic e { 192.0.2.10/24 dev eth0 } }\n");
+    read_text(&world, "defaults { on service notify }\nsource a { nic e { 192.0.2.10/24 dev eth0 } }\n");
     ipmap_free(world.ipmap);
     world.ipmap = NULL;
     assert_place(&world.messages.list[0].place, "f", 1, 12);
     end(&world);
-    read_text(&world, "defaults { burst 1s }\nsource a { nic e { 192.0.2.10/24 dev eth0 } }\n");
+    read_text(&world, "defaults { on service notify }\nsource a { nic e { 192.0.2.10/24 dev eth0 } }\n");
     ipmap_messages_free(&world.messages);
     assert_place(&world.ipmap->sources[0].place, "f", 2, 8);
     end(&world);

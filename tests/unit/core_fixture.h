@@ -216,7 +216,7 @@ static inline void answer(struct world *w, uint32_t address)
 
 static inline void miss(struct world *w, uint32_t address)
 {
-    core_on_miss(&w->core, w->now_ns, address, w->addresses[address].misses + 1);
+    core_on_miss(&w->core, w->now_ns, address, w->addresses[address].misses + 1, SPACING_NS);
     check(w);
 }
 

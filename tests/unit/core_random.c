@@ -207,7 +207,7 @@ static void missed(struct chaos *c, uint32_t address)
         c->facts[address].row++;
         c->facts[address].up = false;
     }
-    core_on_miss(&w->core, w->now_ns, address, w->addresses[address].misses + 1);
+    core_on_miss(&w->core, w->now_ns, address, w->addresses[address].misses + 1, 1 + below((uint32_t)(2 * SPACING_NS)));
 }
 
 static void random_round(struct chaos *c)
