@@ -113,20 +113,12 @@ static void wait_for_event(const struct child *child)
     ppoll(&agent, 1, child->wake_ns == NSEC_NEVER ? NULL : &wait, NULL);
 }
 
-static bool is_valid(const struct guard_held *held)
-{
-    return (held->ip.family == AF_INET || held->ip.family == AF_INET6) &&
-           held->prefix <= ip_address_bits(held->ip.family) && held->ifindex > 0;
-}
-
 static void take_note(struct child *child, const struct note *note)
 {
     if (!note->holds) {
         notes_take(&child->held, &note->held);
         return;
     }
-    if (!is_valid(&note->held))
-        return;
     /* An agent that starts sends what it adopted before its loop runs: silence counts from when it matters. */
     if (child->held.n == 0)
         child->beat_ns = now_on_clock();
@@ -136,14 +128,12 @@ static void take_note(struct child *child, const struct note *note)
     }
 }
 
-static void take_order(struct child *child, const struct message_order *order, size_t length)
+static void take_order(struct child *child, const struct message_order *order)
 {
-    if (length < MESSAGE_ORDER_BYTES(0) || order->n > MESSAGE_NOTES_MAX || length != MESSAGE_ORDER_BYTES(order->n))
-        return;
-    if (order->kind == MESSAGE_DISMISS)
+    if (order->kind == MESSAGE_DISMISS) {
         child->dismissed = true;
-    if (order->kind != MESSAGE_NOTES)
         return;
+    }
     for (uint32_t i = 0; i < order->n; i++)
         take_note(child, &order->notes[i]);
     if (order->beat_ns > child->beat_ns && order->beat_ns <= now_on_clock()) {
@@ -155,13 +145,15 @@ static void take_order(struct child *child, const struct message_order *order, s
 /* Reads all that is there, so that nobody is judged for what was not read yet. */
 static void read_agent(struct child *child)
 {
+    uint8_t packet[sizeof(struct message_order)];
     struct message_order order;
 
     for (unsigned i = 0; i < PACKETS_MAX && child->socket >= 0; i++) {
-        ssize_t length = recv(child->socket, &order, sizeof order, MSG_DONTWAIT | MSG_TRUNC);
+        ssize_t length = recv(child->socket, packet, sizeof packet, MSG_DONTWAIT | MSG_TRUNC);
 
         if (length > 0) {
-            take_order(child, &order, (size_t)length);
+            if (message_parse_order(packet, (size_t)length, &order) == 0)
+                take_order(child, &order);
         } else if (length == 0) {
             close(child->socket);
             child->socket = -EBADF;

@@ -172,12 +172,10 @@ void guard_beat(struct guard *guard, nsec_t now_ns)
 /* Sends as many notes as go into one packet, the oldest first, and the beat. 0 or negative errno. */
 static int send_packet(struct guard *guard)
 {
-    struct message_order order = {.kind = MESSAGE_NOTES, .beat_ns = guard->beat_ns};
+    struct message_order order;
+    size_t length = message_build_order(&order, &guard->notes, guard->beat_ns);
 
-    for (const struct note *note = notes_oldest(&guard->notes); note && order.n < MESSAGE_NOTES_MAX;
-         note = notes_after(&guard->notes, note))
-        order.notes[order.n++] = *note;
-    if (send(guard->socket, &order, MESSAGE_ORDER_BYTES(order.n), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    if (send(guard->socket, &order, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
         return -errno;
     for (uint32_t i = 0; i < order.n; i++)
         notes_take(&guard->notes, &order.notes[i].held);

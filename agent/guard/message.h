@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What goes between agent and guard, one message a packet. Both ends are one program, so values go as they are in
- * memory. A message of an unknown kind or a wrong length is passed over.
+ * memory. A message of an unknown kind or a wrong length is passed over. Pure.
  */
 #pragma once
 
@@ -32,3 +32,8 @@ struct message_order {
 };
 
 #define MESSAGE_ORDER_BYTES(n) (offsetof(struct message_order, notes) + (n) * sizeof(struct note))
+
+/* The oldest notes, as many as go into one packet. Returns its bytes. */
+size_t message_build_order(struct message_order *ret, const struct notes *notes, nsec_t beat_ns);
+/* Copies what came out of the packet, without notes about what no NIC can hold. 0 or -EBADMSG. */
+int message_parse_order(const void *packet, size_t length, struct message_order *ret);
