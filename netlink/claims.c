@@ -15,12 +15,15 @@
 #include <linux/ip.h>
 #include <stdalign.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/base/cleanup.h"
 #include "netlink/lookup.h"
 #include "netlink/query.h"
 
 #define RING_MIN 256
+/* A send of additions that took longer was slow; one that took less than half of it was quick. */
+#define SEND_NS (2 * NSEC_PER_MSEC)
 /* Answers are 36 bytes where NETLINK_CAP_ACK is there; else they repeat the request. */
 #define ANSWER_BYTES 8192
 
@@ -42,6 +45,7 @@ struct claims {
     struct entry *ring;        /* `capacity` entries, each at its number modulo capacity */
     uint32_t capacity;         /* a power of two, or 0 */
     uint32_t head, sent, tail; /* numbers: [head, sent) await answers, [sent, tail) are queued; may wrap */
+    uint32_t additions;        /* how many may go in the next send */
     bool reporting;            /* within `result` calls */
     struct lookup *lookups;    /* CLAIMS_IN_FLIGHT_MAX; scratch of both directions */
 };
@@ -67,6 +71,7 @@ int claims_open(struct claims **ret, claims_result_fn result, void *userdata)
     claims->result = result;
     claims->userdata = userdata;
     claims->head = claims->sent = claims->tail = 1;
+    claims->additions = CLAIMS_BATCH_FIRST;
     claims->lookups = calloc(CLAIMS_IN_FLIGHT_MAX, sizeof *claims->lookups);
     error = claims->lookups ? query_socket_open(&claims->socket, NETLINK_ROUTE, false) : -ENOMEM;
     if (error == 0)
@@ -132,15 +137,41 @@ int claims_submit(struct claims *claims, const struct claims_request *request)
     return 0;
 }
 
+uint32_t claims_queued(const struct claims *claims)
+{
+    return claims->tail - claims->sent;
+}
+
 /* How many of the queued requests go out together: all of one operation, so that each looked up is as it will be. */
 static uint32_t batch_size(const struct claims *claims)
 {
     uint32_t room = CLAIMS_IN_FLIGHT_MAX - (claims->sent - claims->head), queued = claims->tail - claims->sent, n = 0;
+    enum claims_operation operation = queued > 0 ? entry_at(claims, claims->sent)->request.operation : CLAIMS_ADD;
+    /* What is looked up before costs a dump each time: more, smaller batches would cost more in all. */
+    uint32_t most = operation == CLAIMS_ADD ? claims->additions : CLAIMS_BATCH;
 
-    while (n < CLAIMS_BATCH && n < room && n < queued &&
-           entry_at(claims, claims->sent + n)->request.operation == entry_at(claims, claims->sent)->request.operation)
+    while (n < most && n < room && n < queued && entry_at(claims, claims->sent + n)->request.operation == operation)
         n++;
     return n;
+}
+
+static nsec_t time_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+/* What a send of n additions tells of the next; the first of the next lot begins anew. */
+static void learn_pace(struct claims *claims, uint32_t n, nsec_t took_ns)
+{
+    if (claims->sent == claims->tail)
+        claims->additions = CLAIMS_BATCH_FIRST;
+    else if (took_ns > SEND_NS && n > 1)
+        claims->additions = n / 2;
+    else if (took_ns < SEND_NS / 2 && n < CLAIMS_BATCH)
+        claims->additions = n * 2 < CLAIMS_BATCH ? n * 2 : CLAIMS_BATCH;
 }
 
 /* What the lookup says about a removal or a renewal, before anything is asked of the kernel. */
@@ -289,10 +320,11 @@ int claims_flush(struct claims *claims)
     struct promoted promoted = {.n = 0};
     uint32_t n = batch_size(claims);
     enum claims_operation operation;
+    nsec_t began_ns;
     int error;
 
     if (n == 0)
-        return (int)(claims->tail - claims->sent);
+        return (int)claims_queued(claims);
     operation = entry_at(claims, claims->sent)->request.operation;
     if (operation != CLAIMS_ADD)
         judge_batch(claims, n);
@@ -300,11 +332,14 @@ int claims_flush(struct claims *claims)
         protect_from_removal(claims, n, &promoted);
     else if (operation == CLAIMS_RENEW)
         protect_from_expiry(claims, n);
+    began_ns = time_ns();
     error = send_batch(claims, n);
+    if (operation == CLAIMS_ADD)
+        learn_pace(claims, n, time_ns() - began_ns);
     /* Where this fails the NIC is gone, or the setting stays on and keeps addresses that would have been lost. */
     for (size_t i = 0; i < promoted.n; i++)
         query_set_devconf(claims->query, promoted.ifindex[i], IPV4_DEVCONF_PROMOTE_SECONDARIES, 0);
-    return error < 0 ? error : (int)(claims->tail - claims->sent);
+    return error < 0 ? error : (int)claims_queued(claims);
 }
 
 static bool read_answer(void *userdata, const struct nlmsghdr *message)

@@ -10,8 +10,14 @@
 
 /* Our mark in IFA_PROTO ('S'); the kernel's own origins are 0 to 3. */
 #define CLAIMS_PROTO 0x53
-/* Messages in one send: what bounds the time that one turn spends in the kernel. */
+/* Messages in one send, at most. */
 #define CLAIMS_BATCH 64
+/*
+ * Additions begin with so many, and go on with twice as many after each send that was quick, with half as many after
+ * each that was slow: so the first address of thousands is there at once, and no turn spends long in the kernel, which
+ * takes the longer for an address the more the NIC has.
+ */
+#define CLAIMS_BATCH_FIRST 4
 /* Requests sent whose answers were not read yet: what bounds the memory that answers take in the kernel. */
 #define CLAIMS_IN_FLIGHT_MAX (16 * CLAIMS_BATCH)
 /* Requests that may wait at once. */
@@ -59,6 +65,8 @@ int claims_fd(const struct claims *claims);
  * -ENOMEM, also beyond CLAIMS_QUEUE_MAX.
  */
 int claims_submit(struct claims *claims, const struct claims_request *request);
+/* How many requests wait to be sent. */
+uint32_t claims_queued(const struct claims *claims);
 /*
  * Sends at most one batch, all of one operation. Returns how many requests are still queued (call again next turn), or
  * negative errno: nothing was sent, and all stays queued. Sends nothing while CLAIMS_IN_FLIGHT_MAX answers wait to be

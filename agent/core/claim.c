@@ -72,6 +72,34 @@ static void claims_settled(struct core *core, nsec_t now_ns, uint32_t nic)
     nic_restart(core, nic);
 }
 
+/* Whether it was in use: whoever uses it is waiting. */
+static bool was_in_use(const struct core_address *a)
+{
+    return a->seen || a->heard_ns != NSEC_UNSET;
+}
+
+/* Of the NIC's addresses those that were, or were not, in use. */
+static void claim_those(struct core *core, uint32_t nic, bool in_use, bool forced)
+{
+    const struct core_nic *n = &core->nics[nic];
+
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++) {
+        struct core_address *a = &core->addresses[i];
+        uint16_t target = fit_target(core, a);
+        enum core_reason refusal;
+
+        if (a->claim == CORE_CLAIM_HELD || was_in_use(a) != in_use)
+            continue;
+        refusal = refusal_of(core, a, target, forced);
+        if (refusal == CORE_REASON_NONE) {
+            address_claim(core, i, target);
+        } else {
+            address_set_claim(core, i, CORE_CLAIM_REFUSED);
+            a->refusal = refusal;
+        }
+    }
+}
+
 void claim_begin(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason)
 {
     struct core_nic *n = &core->nics[nic];
@@ -81,20 +109,8 @@ void claim_begin(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reaso
     n->awaited = false;
     n->hold_off_ns = NSEC_UNSET;
     nic_enter(core, now_ns, nic, CORE_CLAIMING, reason);
-    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++) {
-        struct core_address *a = &core->addresses[i];
-        uint16_t target = fit_target(core, a);
-        enum core_reason refusal = refusal_of(core, a, target, reason == CORE_REASON_FORCED);
-
-        if (a->claim == CORE_CLAIM_HELD)
-            continue;
-        if (refusal == CORE_REASON_NONE) {
-            address_claim(core, i, target);
-        } else {
-            address_set_claim(core, i, CORE_CLAIM_REFUSED);
-            a->refusal = refusal;
-        }
-    }
+    claim_those(core, nic, true, reason == CORE_REASON_FORCED);
+    claim_those(core, nic, false, reason == CORE_REASON_FORCED);
     n->by_operator = n->approved = n->moving = false;
     nic_end_suspicion(core, nic);
     claims_settled(core, now_ns, nic);

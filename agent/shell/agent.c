@@ -73,7 +73,7 @@ nsec_t agent_deadline(const struct agent *agent)
     if (!plan)
         return due_ns;
     due_ns = nsec_min(due_ns, heap_first(&plan->rounds, NULL));
-    due_ns = nsec_min(due_ns, heap_first(&plan->proofs, NULL));
+    due_ns = nsec_min(due_ns, proof_deadline(agent));
     due_ns = nsec_min(due_ns, heap_first(&plan->leases, NULL));
     due_ns = nsec_min(due_ns, core_deadline(&plan->core));
     due_ns = nsec_min(due_ns, announcer_deadline(plan->announcer));
@@ -357,7 +357,8 @@ void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct clai
         request->valid_s != lease_seconds(plan, address))
         lease_resume(agent, address, request->valid_s ? request->valid_s : UINT32_MAX);
     let_in_refresh(agent, address);
-    rounds_arm(agent, address);
+    /* Its rounds rested while it was ours: where they go on, that is no sign that we were late. */
+    rounds_void(agent, address, NSEC_NEVER);
 }
 
 void agent_release_all(struct agent *agent, nsec_t now_ns)

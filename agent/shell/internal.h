@@ -174,11 +174,12 @@ struct agent {
     nsec_t now_ns;        /* of the event being handled */
     struct stray *strays; /* `n_strays` of them, in room for `strays_max` */
     size_t n_strays, strays_max;
-    uint32_t unclaimed; /* claims that could not even be queued: monitors with unqueued_error */
-    bool links_changed; /* targets have to be looked at again */
-    bool changed;       /* since the last flush something happened that owed answers may wait for */
-    bool watch_changed; /* which addresses wait for traffic as their proof */
-    bool ipv6_router;   /* this host forwards IPv6: advertisements say so */
+    uint32_t unclaimed;   /* claims that could not even be queued: monitors with unqueued_error */
+    bool links_changed;   /* targets have to be looked at again */
+    bool changed;         /* since the last flush something happened that owed answers may wait for */
+    nsec_t proof_tick_ns; /* more were due than go at once: the rest is asked for after this */
+    bool watch_changed;   /* which addresses wait for traffic as their proof */
+    bool ipv6_router;     /* this host forwards IPv6: advertisements say so */
     struct journaling journaling;
 };
 
@@ -264,6 +265,8 @@ void proof_begin(struct agent *agent, nsec_t now_ns, uint32_t address);
 void proof_end(struct agent *agent, uint32_t address);
 /* Tells the neighbours that would be asked, and nobody else, where the address is. Frames sent and 1, or an errno. */
 int proof_refresh(struct agent *agent, uint32_t address);
+/* When to run next. */
+nsec_t proof_deadline(const struct agent *agent);
 void proof_run(struct agent *agent, nsec_t now_ns);
 void proof_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply);
 void proof_on_heard(struct agent *agent, nsec_t now_ns, uint32_t address, const struct arp_heard *heard);

@@ -20,6 +20,13 @@ static const nsec_t ask_again_ns[] = {
 /* Unanswered questions after which people are told. */
 #define ASKS_UNTIL_TOLD 5
 
+/*
+ * Addresses asked for in one go, and when the rest follows: announcements of thousands, and the probes of other
+ * sources, must not wait for the questions of all.
+ */
+#define ASK_AT_ONCE 10
+#define ASK_TICK_NS (1 * NSEC_PER_MSEC)
+
 void proof_begin(struct agent *agent, nsec_t now_ns, uint32_t address)
 {
     struct monitor *m = &agent->plan->monitors[address];
@@ -157,12 +164,23 @@ static void update_watch(struct agent *agent)
     }
 }
 
+nsec_t proof_deadline(const struct agent *agent)
+{
+    return nsec_max(heap_first(&agent->plan->proofs, NULL), agent->proof_tick_ns);
+}
+
 void proof_run(struct agent *agent, nsec_t now_ns)
 {
     uint32_t address;
 
-    while (heap_first(&agent->plan->proofs, &address) <= now_ns)
+    for (unsigned n = 0; proof_deadline(agent) <= now_ns; n++) {
+        if (n == ASK_AT_ONCE) {
+            agent->proof_tick_ns = now_ns + ASK_TICK_NS;
+            break;
+        }
+        heap_first(&agent->plan->proofs, &address);
         ask(agent, now_ns, address);
+    }
     if (agent->watch_changed)
         update_watch(agent);
 }

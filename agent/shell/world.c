@@ -94,18 +94,22 @@ static int on_probe_readable(sd_event_source *source, int fd, uint32_t revents, 
     return 0;
 }
 
-static int on_claims_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static void read_claims(struct world *world)
 {
-    struct world *world = userdata;
     int r;
 
-    (void)source;
-    (void)fd;
-    (void)revents;
     world_take_time(world);
     r = claims_on_readable(world->claims);
     if (r < 0)
         log_format(world->clock.now_ns, LOG_ERR, "cannot read the kernel's answers to claims: %s", strerror(-r));
+}
+
+static int on_claims_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    (void)source;
+    (void)fd;
+    (void)revents;
+    read_claims(userdata);
     return 0; /* an error would end the watching of this descriptor for good */
 }
 
@@ -172,6 +176,12 @@ nsec_t world_flush(struct world *world)
     if (world->listeners_stale || world->listeners_again_ns <= world->clock.now_ns)
         listeners_refresh(world);
     agent_flush(world->agent, world->clock.now_ns);
+    /* One batch a turn: what is left over gets its own turns, between which there is time for probes. */
+    if (world_flush_claims(world)) {
+        /* The kernel has answered already: what is there is announced now, and not after whatever else has come in. */
+        read_claims(world);
+        agent_flush(world->agent, world->clock.now_ns);
+    }
     return world->clock.now_ns;
 }
 

@@ -46,6 +46,8 @@ extern const struct agent_ports world_ports;
 
 /* One `now` for the event at hand, and what turns the kernel's stamps into it. */
 void world_take_time(struct world *world);
+/* Sends a batch of claims, and what `quiet` has. Whether claims were sent, which the kernel has answered by then. */
+bool world_flush_claims(struct world *world);
 
 /* Makes listeners for the target NICs of an ipmap, beside those that there are. 0 or -ENOMEM: then all is as it was. */
 int listeners_add_nics(struct world *world, const struct ipmap *ipmap);

@@ -57,20 +57,25 @@ static int flush_quiet(struct world *world)
 static void port_flush(void *userdata)
 {
     struct world *world = userdata;
-    int left;
 
     link_probe_flush(world->arp, on_unsent);
     link_probe_flush(world->nd, on_unsent);
     icmp_probe_flush(world->icmp4, on_unsent);
     icmp_probe_flush(world->icmp6, on_unsent);
-    /* One batch a turn: what is left over gets its own turns, between which there is time for probes. */
-    left = claims_flush(world->claims);
+}
+
+bool world_flush_claims(struct world *world)
+{
+    uint32_t before = claims_queued(world->claims);
+    int left = claims_flush(world->claims);
+
     if (left == 0)
         world->claims_due_ns = NSEC_NEVER;
     else
         world->claims_due_ns = world->clock.now_ns + (left < 0 ? CLAIMS_RETRY_NS : 0);
     if (flush_quiet(world) > 0)
         world->claims_due_ns = nsec_min(world->claims_due_ns, world->clock.now_ns);
+    return left >= 0 && (uint32_t)left < before;
 }
 
 /* Reads one socket to its end. False when that end was not reached. */

@@ -21,6 +21,28 @@ static void each_is_announced_as_soon_as_it_is_on(void **state)
     assert_int_equal(w.addresses[0].claim, CORE_CLAIM_HELD);
 }
 
+/* Answered, or heard on the LAN: somebody waits for those. Which was watched makes no difference. */
+static void what_was_in_use_goes_first(void **state)
+{
+    static const uint32_t order[] = {1, 2, 3, 0};
+    struct world w;
+
+    (void)state;
+    world_begin(&w);
+    add_source(&w);
+    add_nic(&w);
+    for (uint32_t i = 0; i < 4; i++)
+        add_address(&w, 0, CORE_NO_TARGET)->monitored = i % 2 == 1;
+    start(&w, 1);
+    answer(&w, 1);
+    answer(&w, 3);
+    hear(&w, 2, &source_mac);
+    lose(&w, 0, 3);
+    assert_int_equal(emitted(&w, CORE_CLAIM), 4);
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(nth(&w, CORE_CLAIM, i)->address, order[i]);
+}
+
 static void a_refusal_of_the_kernel_tries_the_fallback(void **state)
 {
     struct world w;
@@ -353,6 +375,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_announced_as_soon_as_it_is_on),
+        cmocka_unit_test(what_was_in_use_goes_first),
         cmocka_unit_test(a_refusal_of_the_kernel_tries_the_fallback),
         cmocka_unit_test(the_fallback_needs_a_witness_of_its_own),
         cmocka_unit_test(forced_the_fallback_needs_none),

@@ -170,12 +170,52 @@ static void test_one_flush_is_one_batch(void **state)
     struct world *world = *state;
 
     submit_many(world, CLAIMS_ADD);
-    assert_int_equal(claims_flush(world->claims), MANY - CLAIMS_BATCH);
-    assert_int_equal(n_held(), CLAIMS_BATCH);
+    assert_int_equal(claims_flush(world->claims), MANY - CLAIMS_BATCH_FIRST);
+    assert_int_equal(n_held(), CLAIMS_BATCH_FIRST);
     /* No result before it is read, and all that was sent then. */
     assert_int_equal(world->n, 0);
     assert_int_equal(claims_on_readable(world->claims), 0);
-    assert_int_equal(world->n, CLAIMS_BATCH);
+    assert_int_equal(world->n, CLAIMS_BATCH_FIRST);
+}
+
+/* How many requests each flush took until none was left; the largest of them. */
+static int flush_all(struct world *world, int queued)
+{
+    int largest = 0, left;
+
+    for (; queued > 0; queued = left) {
+        left = claims_flush(world->claims);
+        assert_true(left >= 0 && left < queued);
+        if (queued - left > largest)
+            largest = queued - left;
+        assert_int_equal(claims_on_readable(world->claims), 0);
+    }
+    return largest;
+}
+
+static void test_batches_grow_and_begin_small_again(void **state)
+{
+    struct world *world = *state;
+    int left;
+
+    submit_many(world, CLAIMS_ADD);
+    left = claims_flush(world->claims);
+    /* However busy the machine, no batch is larger than that; where it is not, the second is twice the first. */
+    assert_true(flush_all(world, left) <= CLAIMS_BATCH);
+    assert_int_equal(n_held(), MANY);
+
+    /* Removals are looked up first, and so always go by the full batch. */
+    submit_many(world, CLAIMS_REMOVE);
+    assert_int_equal(claims_flush(world->claims), MANY - CLAIMS_BATCH);
+    assert_int_equal(claims_on_readable(world->claims), 0);
+    flush_all(world, MANY - CLAIMS_BATCH);
+    assert_int_equal(n_held(), 0);
+
+    /* The next thousand announce themselves as early as the first. */
+    submit_many(world, CLAIMS_ADD);
+    assert_int_equal(claims_flush(world->claims), MANY - CLAIMS_BATCH_FIRST);
+    settle(world);
+    assert_int_equal(n_held(), MANY);
 }
 
 static void test_answers_that_nobody_reads_stop_the_sending(void **state)
@@ -185,7 +225,7 @@ static void test_answers_that_nobody_reads_stop_the_sending(void **state)
 
     submit_many(world, CLAIMS_ADD);
     submit_many(world, CLAIMS_REMOVE);
-    for (unsigned i = 0; i < 2 * MANY / CLAIMS_BATCH + 2; i++)
+    for (unsigned i = 0; i < 2 * MANY; i++)
         queued = claims_flush(world->claims);
     assert_int_equal(queued, 2 * MANY - CLAIMS_IN_FLIGHT_MAX);
     settle(world);
@@ -322,6 +362,7 @@ int main(void)
         TEST(test_primary_and_secondaries_go_in_any_order),
         TEST(test_a_thousand_addresses),
         TEST(test_one_flush_is_one_batch),
+        TEST(test_batches_grow_and_begin_small_again),
         TEST(test_answers_that_nobody_reads_stop_the_sending),
         TEST(test_lost_answers_are_looked_up),
         TEST(test_a_lost_answer_to_a_refusal_is_no_success),
