@@ -30,8 +30,8 @@ int inbox_new(struct inbox **ret, int fd, inbox_packet_fn packet, void *userdata
 void inbox_free(struct inbox *inbox);
 
 /*
- * Reads at most `limit` packets: until the queue is empty (`all`), or else until a batch is not full. That spares asking
- * for more where there seldom is any; where an error cut the batch short, the descriptor stays readable. How many, or
- * negative errno where there were none.
+ * Reads at most `limit` packets: until the queue is empty (`all`), or else until a batch is not full. That spares
+ * asking for more where there seldom is any; where an error cut the batch short, the descriptor stays readable. How
+ * many, or negative errno where there were none.
  */
 int inbox_read(struct inbox *inbox, const struct probe_clock *clock, unsigned limit, bool all);

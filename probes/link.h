@@ -26,10 +26,11 @@ int link_probe_send(struct link_probe *probe, const struct probe_request *reques
 void link_probe_flush(struct link_probe *probe,
                       void (*failed)(void *userdata, const struct probe_request *request, int error));
 /*
- * Reads at most `limit` packets, and fewer than there are where the descriptor stays readable for them. Returns how many, or negative errno. A reply counts only when it is well-formed, an
- * answer (no announcement; ND: solicited), and sent to the NIC's own MAC; ARP also takes a broadcast reply whose target
- * hardware address is the NIC's own. What a host says to an ND request from `::` goes to all nodes and answers nobody
- * (RFC 4861 section 7.2.4): arp/port.h hears it, and it is no reply here.
+ * Reads at most `limit` packets, and fewer than there are where the descriptor stays readable for them. Returns how
+ * many, or negative errno. A reply counts only when it is well-formed, an answer (no announcement; ND: solicited), and
+ * sent to the NIC's own MAC; ARP also takes a broadcast reply whose target hardware address is the NIC's own. What a
+ * host says to an ND request from `::` goes to all nodes and answers nobody (RFC 4861 section 7.2.4): arp/port.h hears
+ * it, and it is no reply here.
  */
 int link_probe_on_readable(struct link_probe *probe, const struct probe_clock *clock, unsigned limit);
 /* The same until the queue is empty: fewer than `limit` means that it is. */

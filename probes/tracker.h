@@ -122,8 +122,8 @@ void tracker_cannot_probe(struct tracker *t, int error);
 
 /*
  * A reply with a token (has_token) belongs to the round whose whole token it carries; one without, to the newest round
- * that asked this kind and started no later than received_ns. It is in time when received_ns is less than the wait after
- * the round's start, whenever it is handed in. A stamp from before the round's start (the clock stepped) measures
+ * that asked this kind and started no later than received_ns. It is in time when received_ns is less than the wait
+ * after the round's start, whenever it is handed in. A stamp from before the round's start (the clock stepped) measures
  * nothing, and such a reply counts only with a token.
  */
 enum tracker_answer tracker_reply(struct tracker *t, const struct probe_reply *reply);

@@ -7,8 +7,9 @@
 
 /*
  * Rounds may start early by this part of their interval, where others start, so that they leave in one system call, and
- * one wake-up serves them all. Each keeps its own beat, so that the same ones go together every time, an interval apart:
- * nobody is found lost later for it. No more than so many do, so that the newest of them does not wait for the others.
+ * one wake-up serves them all. Each keeps its own beat, so that the same ones go together every time, an interval
+ * apart: nobody is found lost later for it. No more than so many do, so that the newest of them does not wait for the
+ * others.
  */
 #define EARLY_PART 32
 #define EARLY_AT_ONCE 64

@@ -116,7 +116,7 @@ static int by_time(const void *left, const void *right)
 static void play_faults(struct play *p, unsigned act)
 {
     const struct wild *w = p->wild;
-    struct edge edges[2 * WILD_FAULTS_MAX];
+    struct edge edges[2 * WILD_FAULTS_MAX] = {0};
     size_t n = 0;
     nsec_t begun_ns = p->world->clock.now_ns;
 
