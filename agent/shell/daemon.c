@@ -273,8 +273,9 @@ static int open_control(struct daemon *d)
                 d->options.control);
         return r;
     }
-    return r < 0 ? fail(r, d->options.control)
-                 : sd_event_add_io(d->event, NULL, control_server_fd(d->control), EPOLLIN, on_control, d);
+    if (r >= 0)
+        r = sd_event_add_io(d->event, NULL, control_server_fd(d->control), EPOLLIN, on_control, d);
+    return r < 0 ? fail(r, d->options.control) : 0;
 }
 
 /* Whether this host forwards IPv6; its advertisements must say so. */
