@@ -16,6 +16,8 @@
 
 /* Packets read in one go from one socket. */
 #define READ_AT_ONCE 256
+/* When the kernel's NICs and addresses could not be read, the next try comes after this. */
+#define LINKS_AGAIN_NS (100 * NSEC_PER_MSEC)
 /* A wall clock that moves by more than this against the monotonic one, plus a tenth of the time between, was set. */
 #define CLOCK_STEP_NS (1 * NSEC_PER_MSEC)
 
@@ -113,20 +115,26 @@ static int on_claims_readable(sd_event_source *source, int fd, uint32_t revents,
     return 0; /* an error would end the watching of this descriptor for good */
 }
 
+static void read_links(struct world *world)
+{
+    int r = links_on_readable(world->links);
+
+    agent_report_header(world->agent)->netlink_overruns = links_overruns(world->links);
+    world->links_again_ns = r < 0 ? world->clock.now_ns + LINKS_AGAIN_NS : NSEC_NEVER;
+    if (r < 0)
+        log_format(world->clock.now_ns, LOG_ERR, "cannot keep up the kernel's NICs and addresses: %s", strerror(-r));
+}
+
 static int on_links_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     struct world *world = userdata;
-    int r;
 
     (void)source;
     (void)fd;
     (void)revents;
     world_take_time(world);
-    r = links_on_readable(world->links);
-    agent_report_header(world->agent)->netlink_overruns = links_overruns(world->links);
-    if (r < 0)
-        log_format(world->clock.now_ns, LOG_ERR, "cannot keep up the kernel's NICs and addresses: %s", strerror(-r));
-    return 0; /* tried again with the next notification */
+    read_links(world);
+    return 0;
 }
 
 static void on_link_changed(void *userdata, int ifindex)
@@ -173,6 +181,9 @@ void world_on_timer(struct world *world, void (*on_due)(void *userdata, nsec_t n
 nsec_t world_flush(struct world *world)
 {
     world_take_time(world);
+    /* What could not be read may never be notified again. */
+    if (world->links_again_ns <= world->clock.now_ns)
+        read_links(world);
     if (world->listeners_stale || world->listeners_again_ns <= world->clock.now_ns)
         listeners_refresh(world);
     agent_flush(world->agent, world->clock.now_ns);
@@ -273,7 +284,7 @@ int world_open(struct world **ret, sd_event *event, const char **ret_what)
         return -ENOMEM;
     world->event = sd_event_ref(event);
     world->claims_due_ns = NSEC_NEVER;
-    world->listeners_again_ns = NSEC_NEVER;
+    world->listeners_again_ns = world->links_again_ns = NSEC_NEVER;
     if ((r = agent_new(&world->agent, &world_ports, world, process_random())) < 0)
         return r;
     world_take_time(world);
