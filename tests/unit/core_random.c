@@ -37,12 +37,13 @@ static bool once_in(uint32_t times)
     return below(times) == 0;
 }
 
-static void evidence_begins_anew(struct chaos *c, uint32_t nic)
+static void evidence_begins_anew(struct chaos *c, uint32_t nic, bool rows)
 {
     const struct core_nic *n = &c->w.nics[nic];
 
     for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
-        c->facts[i].row = c->facts[i].asks = 0;
+        c->facts[i] = (struct fact){
+            .row = rows ? 0 : c->facts[i].row, .up = c->facts[i].up, .answered_ns = c->facts[i].answered_ns};
 }
 
 /* What answered while it was still being released is not what counts. */
@@ -122,14 +123,14 @@ static void on_action(struct world *w, const struct core_action *action)
         judge_claim(c, action);
         break;
     case CORE_RESTART:
-        evidence_begins_anew(c, action->nic);
+        evidence_begins_anew(c, action->nic, true);
         break;
     case CORE_ANNOUNCE:
         assert_int_equal(w->addresses[action->address].claim, CORE_CLAIM_HELD);
         break;
     case CORE_CHANGED:
         if (w->nics[action->nic].state == CORE_VERIFYING && w->nics[action->nic].by_operator)
-            evidence_begins_anew(c, action->nic);
+            evidence_begins_anew(c, action->nic, false); /* a reload may end it, and the row of misses goes on */
         if (action->was == CORE_RELEASING)
             given_back(c, action->nic);
         break;
@@ -284,7 +285,7 @@ static void random_command(struct chaos *c)
     case 6:
         for (uint32_t i = w->sources[source].first_nic; i < w->sources[source].first_nic + w->sources[source].n_nics;
              i++)
-            evidence_begins_anew(c, i);
+            evidence_begins_anew(c, i, true);
         core_on_void(&w->core, w->now_ns, source);
         break;
     case 7:
