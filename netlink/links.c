@@ -227,6 +227,12 @@ static int open_questions(struct links *links)
     if (!questions)
         return -ENOMEM;
     error = nl_connect(questions, NETLINK_ROUTE);
+    /*
+     * The kernel answers within the send, and goes on within each read. So nothing is waited for where a question was
+     * not sent, which libnl passes over when it fills a cache.
+     */
+    if (error == 0)
+        error = nl_socket_set_nonblocking(questions);
     if (error < 0) {
         nl_socket_free(questions);
         return links_errno(error);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sys/syscall.h>
 
 #include "agent/base/cleanup.h"
 #include "netlink/links.h"
@@ -345,6 +346,38 @@ static void test_a_failed_resync_is_tried_again(void **state)
     assert_int_equal(links_by_name(world->links, "w0", &info), 0);
 }
 
+/* In front of the C library's, for libnl. */
+static bool unsendable;
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    if (unsendable) {
+        errno = ENOBUFS;
+        return -1;
+    }
+    return syscall(SYS_sendmsg, fd, message, flags);
+}
+
+/* libnl passes over a question of a cache that could not be sent: its answer must not be waited for. */
+static void test_what_cannot_be_asked_is_not_waited_for(void **state)
+{
+    struct world *world = *state;
+    int least = 0, error;
+
+    assert_int_equal(setsockopt(links_fd(world->links), SOL_SOCKET, SO_RCVBUF, &least, sizeof least), 0);
+    add_many();
+    unsendable = true;
+    alarm(30); /* of patience */
+    error = links_on_readable(world->links);
+    alarm(0);
+    unsendable = false;
+    assert_true(error < 0);
+    assert_int_equal(world->resyncs, 0);
+    run("ip link set v0 mtu 1300");
+    read_all(world);
+    assert_int_equal(world->resyncs, 1);
+}
+
 static void test_an_overrun_without_change_tells_nothing_but_itself(void **state)
 {
     struct world *world = *state;
@@ -376,6 +409,7 @@ int main(void)
         TEST(test_a_thousand_addresses_at_once),
         TEST(test_an_overrun_is_made_good),
         TEST(test_a_failed_resync_is_tried_again),
+        TEST(test_what_cannot_be_asked_is_not_waited_for),
         TEST(test_an_overrun_without_change_tells_nothing_but_itself),
     };
 
