@@ -7,7 +7,7 @@ import os
 import random
 import struct
 import sys
-from typing import Dict, Iterator, List, Tuple
+from typing import Callable, Dict, Iterator, List, Tuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "netns"))
 
@@ -96,25 +96,38 @@ class Faults:
         return {name: count for name, count in zip(NAMES, counts) if count > 0}
 
 
-def trials(calls: Dict[str, int], sample: int) -> List[Trial]:
+def trials(faults: Faults, sample: int, leave_out: Callable[[Trial], bool] = lambda trial: False) -> Iterator[Trial]:
     """
-    Each Nth call of each function, once and from then on; where FAULTS=all is not set, so many of them as SEED chooses,
-    the functions in turn.
+    Of the calls that were counted just now: each Nth of each function, once and from then on. Where FAULTS=all is not
+    set, until so many as SEED chooses were hit, the functions in turn. A fault that the program did not come to counts
+    as not tried; where that is most of them, the test has failed.
     """
     seed = int(os.environ.get("SEED", "0") or 0) or random.randrange(1, 1 << 30)
     chance = random.Random(seed)
     by_function = []
-    for function, count in calls.items():
+    for function, count in faults.calls().items():
         errors = ERRORS[function]
         of_it = [Trial(function, nth, errors[nth % len(errors)], lasting)
                  for nth in range(1, count + 1) for lasting in (False, True)]
+        of_it = [trial for trial in of_it if not leave_out(trial)]
         chance.shuffle(of_it)
         by_function.append(of_it)
     chance.shuffle(by_function)
     everything = list(in_turn(by_function))
-    chosen = everything if os.environ.get("FAULTS") == "all" else everything[:sample]
-    print(f"SEED={seed}: {len(chosen)} of {len(everything)} faults", file=sys.stderr)
-    return chosen
+    wanted = len(everything) if os.environ.get("FAULTS") == "all" else min(sample, len(everything))
+    hit, missed = 0, []
+    for trial in everything:
+        if hit == wanted or len(missed) > wanted:
+            break
+        yield trial
+        if faults.hits() > 0:
+            hit += 1
+        else:
+            missed.append(str(trial))
+    print(f"SEED={seed}: {hit} of {len(everything)} faults hit, {len(missed)} not come to: {', '.join(missed)}",
+          file=sys.stderr)
+    if wanted == 0 or hit * 2 < wanted:
+        raise AssertionError(f"only {hit} of {wanted} faults were hit")
 
 
 def in_turn(lists: List[List[Trial]]) -> Iterator[Trial]:

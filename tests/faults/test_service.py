@@ -9,7 +9,8 @@ import time
 from faults import Faults, Trial, trials
 from story import AgentError, Story, V4, V6, held_on, ipmap, main
 
-SAMPLE = 16
+SAMPLE = 12
+GUARD_SAMPLE = 5
 BODY = f"{V4}/24 dev eth0\n{V6}/64 dev eth0"
 TOP = "witness 192.0.2.1\n"
 # Without a lease, what was forgotten stays and shows.
@@ -81,10 +82,10 @@ class Service(Story):
         agent = self.agent(UNLEASED, prefix=self.faults.prefix)
         agent.wait_state("web1/eth0", "up")
         self.story_with(agent)
-        calls = self.faults.calls()
+        chosen = trials(self.faults, SAMPLE)
         self.give_back(agent)
         wrong = []
-        for trial in trials(calls, SAMPLE):
+        for trial in chosen:
             try:
                 self.check(agent, trial)
                 self.assertNotIn("Sanitizer", agent.log())
@@ -113,24 +114,28 @@ class Service(Story):
 
     def test_guard(self) -> None:
         """Whatever fails in the guard, what a killed agent held goes: by the guard, or by the kernel's lease."""
-        wrong = []
-        for trial in [None, *trials({"memory": 6, "recv": 8, "send": 8, "poll": 30, "open": 4, "read": 4,
-                                     "setsockopt": 2, "socket": 2, "file": 2, "fcntl": 4}, SAMPLE // 3)]:
-            agent = self.agent(LEASED, prefix=self.faults.prefix)
-            agent.wait_state("web1/eth0", "up")
-            guard = int(re.match(r"pid (\d+)", agent.status()["agent"]["guard"]).group(1))
-            self.source.crash_silently()
-            agent.wait_state("web1/eth0", "holding")
-            self.faults.arm(guard, trial)
-            agent.kill()
-            try:
-                self.wait_until(lambda: self.ours() == [], f"{trial}: all is gone")
-                self.faults.disarm()
-                self.wait_until(lambda: not os.path.exists(f"/proc/{guard}"), f"{trial}: the guard has ended")
-            except AgentError as error:
-                wrong.append(str(error))
+        self.assertEqual(self.orphan(), "")
+        wrong = [self.orphan(trial) for trial in trials(self.faults, GUARD_SAMPLE)]
+        self.assertEqual([one for one in wrong if one], [])
+
+    def orphan(self, trial: Trial = None) -> str:
+        """One agent that is killed, and a fault in its guard. Returns what is wrong, or ""."""
+        agent = self.agent(LEASED, prefix=self.faults.prefix)
+        agent.wait_state("web1/eth0", "up")
+        guard = int(re.match(r"pid (\d+)", agent.status()["agent"]["guard"]).group(1))
+        self.source.crash_silently()
+        agent.wait_state("web1/eth0", "holding")
+        self.faults.arm(guard, trial)
+        agent.kill()
+        try:
+            self.wait_until(lambda: self.ours() == [], f"{trial}: all is gone")
+            self.wait_until(lambda: not os.path.exists(f"/proc/{guard}"), f"{trial}: the guard has ended")
+        except AgentError as error:
+            return str(error)
+        finally:
+            self.faults.disarm()
             self.source.heal()
-        self.assertEqual(wrong, [])
+        return ""
 
 
 if __name__ == "__main__":

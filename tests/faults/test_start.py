@@ -84,10 +84,7 @@ class Start(Story):
         agent.kill()
         before = held_on(self.target)
         self.assertEqual(self.start(agent), "")
-        for trial in trials(self.faults.calls(), SAMPLE):
-            # libnl passes over a question of its caches that was not sent, and waits for the answer: see README.md.
-            if trial.function == "send" and trial.error not in (errno.EAGAIN, errno.EINTR):
-                continue
+        for trial in trials(self.faults, SAMPLE, leave_out=waits_for_ever):
             wrong = self.start(agent, trial)
             if wrong:
                 self.wrong.append(f"{trial}: {wrong}")
@@ -101,7 +98,7 @@ class Start(Story):
         self.faults.arm(-1)
         subprocess.run(argv, capture_output=True, check=True)
         self.faults.disarm()
-        for trial in trials(self.faults.calls(), SAMPLE):
+        for trial in trials(self.faults, SAMPLE):
             self.faults.arm(-1, trial)
             done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
             self.faults.disarm()
@@ -112,6 +109,11 @@ class Start(Story):
             elif done.returncode not in (1, 3, 4) or not done.stderr or "Sanitizer" in done.stderr:
                 self.wrong.append(f"{trial}: exit {done.returncode}, says {done.stderr!r}")
         self.assertEqual(self.wrong, [])
+
+
+def waits_for_ever(trial: Trial) -> bool:
+    """libnl passes over a question of its caches that was not sent, and waits for the answer: see README.md."""
+    return trial.function == "send" and trial.error not in (errno.EAGAIN, errno.EINTR)
 
 
 def is_json(text: str) -> bool:
