@@ -11,6 +11,9 @@
 #   make sim-mutants  breaks the agent in many ways, each of which the worlds must tell [MUTANT='name']
 #   make chaos        random faults of real programs on LANs of namespaces [TIME=seconds] [SEED=n]   (as root)
 #   make peers        side by side with keepalived and ucarp, in numbers            (as root)
+#   make bench        failover, claims, false alarms, costs beside peers: docs/benchmarks.md, 20 minutes  (as root)
+#                     [BENCH=name] one of them, without the document; [QUICK=1] fewer turns
+#   make bench-counts expect the instructions that the micro-benches take now; `make check` fails what takes 10 % more
 #   make lint         everything that judges the sources; `make lint-list` names the parts
 #   make coverage     lines that unit tests and worlds reach, with the limits that must hold
 #   make fuzz [TIME=seconds] [FUZZ=name]
@@ -162,6 +165,26 @@ $(BUILD)/tests/faults/preload.so: tests/faults/preload.c Makefile
 	    $(if $(SANITIZE),-DKEEP_MEMORY) -o $@ $<
 faults: $(FAULTS)
 
+# Micro-benches: tests/bench/micro_FOLDER_what.c links what FOLDER may know.
+MICRO := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/micro_*.c))
+folder_of_micro = $(word 2,$(subst _, ,$(notdir $(1))))
+$(MICRO): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $$(call archives_of,$$(call folder_of_micro,$$*))
+	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+micro: $(MICRO)
+# What measures in `make bench`: one file each.
+METERS := $(foreach name,meter sleeper floor,$(BUILD)/tests/bench/$(name))
+$(METERS): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
+	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -lmnl
+# The simulator with the program's calls timed.
+SCALE_WRAPPED := agent_new agent_load agent_turn agent_flush agent_on_reply agent_on_heard agent_on_claim_result \
+                 agent_on_address_changed
+$(BUILD)/tests/bench/scale: $(BUILD)/tests/bench/scale.o $(WORLD_LIB) $(call archives_of,shell)
+	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) $(foreach name,$(SCALE_WRAPPED),-Wl,--wrap=$(name)) -o $@ $^ $(LIBS) \
+	    -lcmocka
+meters: $(METERS) $(BUILD)/tests/bench/scale
+# Counts and times are of the plain build, whatever flavour the rest is.
+PLAIN := SANITIZE= COVERAGE= DEBUG= FUZZING= BUILD=$(if $(SANITIZE)$(COVERAGE)$(DEBUG)$(FUZZING),build,$(BUILD))
+
 # Fuzzers: tests/fuzz/NAME.c links what the folder of FUZZ_NAME may know. They are built in a flavour of their own.
 FUZZ_frame   := arp
 FUZZ_icmp    := probes
@@ -189,6 +212,7 @@ DEPS_BUILD := make gcc libc6-dev pkg-config bison flex libnl-3-dev libnl-route-3
               libsystemd-dev libjansson-dev libcap-ng-dev
 DEPS_LAN   := python3 iproute2 iputils-arping iputils-ping nftables strace tcpdump
 DEPS_PEERS := keepalived ucarp
+DEPS_BENCH := fping stress-ng libcmocka-dev
 DEPS_CHECK := libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck mandoc shellcheck pyflakes3 \
               gcovr systemd systemd-container mmdebstrap valgrind
 deps:
@@ -227,6 +251,20 @@ peers: all
 	@.ci/deps $(DEPS_LAN) $(DEPS_PEERS)
 	@python3 tests/peers/peers.py
 
+# Beside keepalived, ucarp, fping and the kernel alone: some 20 minutes. BENCH=name for one, QUICK=1 for fewer turns.
+bench:
+	@.ci/deps $(DEPS_BUILD) $(DEPS_LAN) $(DEPS_PEERS) $(DEPS_BENCH)
+	@$(MAKE) $(PLAIN) -j$(JOBS) all meters
+	@env $(PLAIN) python3 tests/bench/bench.py $(if $(QUICK),--quick) $(if $(BENCH),--only $(BENCH),--report)
+
+# What counts.py expects of the workloads' instructions, as they are now.
+plain-micro:
+	+@$(MAKE) $(PLAIN) micro
+bench-counts: plain-micro
+	@env $(PLAIN) python3 tests/bench/counts.py --write
+bench-check:
+	@env $(PLAIN) python3 tests/bench/counts.py
+
 # The product's own lines in numbers. The limits are for the parts that decide and parse.
 COVERED := agent/core probes/tracker.c arp/frame.c
 coverage:
@@ -240,7 +278,7 @@ fuzz: fuzzers
 
 SOURCES  := $(wildcard agent/*.c $(foreach folder,$(FOLDERS),$($(folder)_DIR)/*.c))
 HEADERS  := $(wildcard $(foreach folder,$(FOLDERS),$($(folder)_DIR)/*.h) tests/*/*.h)
-TESTS    := $(wildcard tests/unit/*.c tests/sim/*.c tests/fuzz/*.c tests/faults/*.c)
+TESTS    := $(wildcard tests/unit/*.c tests/sim/*.c tests/fuzz/*.c tests/faults/*.c tests/bench/*.c)
 PYTHON   := $(wildcard tests/*.py tests/*/*.py)
 SCRIPTS  := $(wildcard .ci/*) $(wildcard tests/*.sh tests/*/*.sh)
 # Objects that must be pure: events in, actions out. The announcer alone may allocate.
@@ -331,6 +369,6 @@ uninstall:
 clean:
 	rm -rf build build-*
 
-.PHONY: all unit worlds fuzzers faults deps demo check check-long test-unit sim sim-mutants chaos peers coverage \
-        fuzz lint lint-list tidied \
+.PHONY: all unit worlds fuzzers faults micro plain-micro meters deps demo check check-long test-unit sim sim-mutants chaos \
+        peers bench bench-counts bench-check coverage fuzz lint lint-list tidied \
         $(addprefix lint-,$(LINTS)) install uninstall clean

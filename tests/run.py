@@ -70,13 +70,15 @@ def build_jobs(kinds):
     faults = Job("build/faults", make(f"-j{WORKERS}", "-k", "faults"), 900, tap=False)
     tests = Job("build/tests", make(f"-j{WORKERS}", "-k", "unit", "worlds"), 900, tap=False)
     fuzzers = Job("build/fuzzers", make(f"-j{WORKERS}", "-k", "fuzzers"), 900, tap=False)
+    micro = Job("build/micro", make(f"-j{WORKERS}", "-k", "plain-micro"), 900, tap=False)
     sanitized = Job("build/sanitized", make("SANITIZE=1", f"BUILD={SANITIZED}", f"-j{WORKERS}", "-k", "all", "unit",
                                             "worlds", "faults"), 1800, tap=False)
     needs = {"lint": [], "unit": [programs, tests], "sim": [tests], "mutants": [tests], "faults": [programs, faults],
-             "netns": [programs], "chaos": [programs], "peers": [programs], "valgrind": [tests], "fuzz": [fuzzers],
+             "netns": [programs], "chaos": [programs], "peers": [programs], "valgrind": [tests], "bench": [micro],
+             "fuzz": [fuzzers],
              "long": [programs, tests, faults, fuzzers, sanitized]}
     chosen = [job for kind in kinds for job in needs[kind]]
-    return [job for job in (programs, tests, faults, fuzzers, sanitized) if job in chosen]
+    return [job for job in (programs, tests, faults, micro, fuzzers, sanitized) if job in chosen]
 
 
 def lint_jobs():
@@ -141,6 +143,7 @@ def all_jobs(long):
         "chaos": python_jobs("chaos"),
         "peers": python_jobs("peers"),
         "valgrind": valgrind_jobs(VALGRIND_SAMPLE, 300),
+        "bench": [Job("bench/counts", make("-s", "bench-check"), 300)],
         "fuzz": fuzz_jobs(),
     }
 

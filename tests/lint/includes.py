@@ -55,8 +55,8 @@ def judge_own(folders, path, header):
     """What is wrong with including our own `header` in `path`; None when nothing is."""
     if str(pathlib.PurePath(header).parent) == "tests/" + pathlib.PurePath(path).parent.name:
         return None
-    if path.startswith("tests/faults/") and header.startswith("tests/sim/"):
-        return None  # the model of faults plays in the simulator's worlds
+    if path.startswith(("tests/faults/", "tests/bench/")) and header.startswith("tests/sim/"):
+        return None  # the model of faults, and storms in numbers, play in the simulator's worlds
     target = folder_of(folders, header)
     if target is None:
         return "is in no folder of the Makefile; own headers are named from the root"

@@ -6,8 +6,10 @@ import pathlib
 import sys
 import unittest
 
-sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parent.parent)]
+HERE = pathlib.Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "bench")]
 
+import counts
 import includes
 import purity
 import run
@@ -55,6 +57,28 @@ class Includes(unittest.TestCase):
         self.assertTrue(self.judge("agent/shell/turn.c", "<pcap/pcap.h>"))
         self.assertFalse(self.judge("arp/port.c", "<pcap/pcap.h>"))
         self.assertTrue(self.judge("arp/port.c", "<pthread.h>"))
+
+
+class Counts(unittest.TestCase):
+    """Workloads that cost more instructions than is expected."""
+
+    EXPECTED = {"ipmap_10000": 100, "ipmap_100000": 1000, "core_claim_1000": 100, "core_claim_10000": 1000}
+
+    def refused(self, **changed):
+        return [text for good, text in counts.judge({**self.EXPECTED, **changed}, self.EXPECTED) if not good]
+
+    def test_a_tenth(self):
+        self.assertFalse(self.refused())
+        self.assertFalse(self.refused(ipmap_10000=109))
+        self.assertTrue(self.refused(ipmap_10000=112))
+        self.assertTrue(self.refused(ipmap_10000=89))
+
+    def test_more_than_linear(self):
+        self.assertEqual(len(self.refused(core_claim_10000=1300)), 2)
+
+    def test_unknown_and_missing(self):
+        self.assertTrue(self.refused(another=1))
+        self.assertTrue([text for good, text in counts.judge(self.EXPECTED, {**self.EXPECTED, "gone": 1}) if not good])
 
 
 class Purity(unittest.TestCase):

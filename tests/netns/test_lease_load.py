@@ -38,6 +38,19 @@ class Busy(Sites):
 class Masses(unittest.TestCase):
     """Thousands of them."""
 
+    def test_a_thousand_are_watched_from_the_start(self) -> None:
+        """The agent that begins with more rounds than it can serve in time goes on asking all the same."""
+        lan = Lan()
+        self.addCleanup(lan.close)
+        lan.host("web1").nic("eth0", "198.19.0.10/15").host.batch("route add local 198.18.0.0/16 dev lo")
+        target = lan.host("spare")
+        target.nic("eth0", "198.19.0.20/15")
+        lines = "\n".join(f"198.18.{i // 250}.{i % 250 + 1}/32 dev eth0" for i in range(1000))
+        agent = Agent(target, ipmap(lines, top="witness none", interval_ms=100, misses=5))
+        # Asking for the status would wake it.
+        time.sleep(3)
+        self.assertGreater(agent.address("198.18.0.1")["rounds"], 5)
+
     def test_renewals_are_spread_and_cheap(self) -> None:
         """3,000 addresses: no burst of renewals much beyond the mean, and a small share of a processor."""
         n, lease_s = 3000, 3

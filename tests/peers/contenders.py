@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from typing import Dict, List
+from typing import Dict, List, Sequence
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "netns"))
 
@@ -30,12 +30,14 @@ def children(pid: int) -> List[int]:
 
 
 class Contender:
-    """Two hosts that share an address by one program."""
+    """Two hosts that share an address, or many, by one program."""
 
     name = ""
 
-    def __init__(self, lan: Lan):
+    def __init__(self, lan: Lan, interval_ms: float = INTERVAL_MS, extra: Sequence[str] = ()):
+        """extra: addresses that go with ADDRESS, and are not monitored themselves."""
         self.lan = lan
+        self.interval_ms, self.extra = interval_ms, extra
         self.members: Dict[str, Host] = {name: lan.host(name) for name in MEMBERS}
         for last, name in ((20, "one"), (30, "two"), (1, "gateway"), (50, "client"), (60, "observer")):
             lan.host(name).nic("eth0", f"192.0.2.{last}/24", f"2001:db8::{last}/64")
@@ -98,8 +100,11 @@ class Keepalived(Contender):
     name = "keepalived"
 
     def start(self) -> None:
+        lines = "".join(f"{address}/32\n" for address in self.extra)
+        # An advertisement has no room for many.
+        extra = f"virtual_ipaddress_excluded {{\n{lines}}}\n" if lines else ""
         for member, state, priority in (("one", "MASTER", 150), ("two", "BACKUP", 100)):
-            conf = self.write(f"{member}.conf", f"""\
+            self.write(f"{member}.conf", f"""\
 global_defs {{ router_id {member}
 vrrp_version 3 }}
 vrrp_instance v {{
@@ -107,15 +112,19 @@ vrrp_instance v {{
     interface eth0
     virtual_router_id 51
     priority {priority}
-    advert_int {INTERVAL_MS / 1000}
+    advert_int {self.interval_ms / 1000:g}
     virtual_ipaddress {{ {ADDRESS}/24 }}
-}}
+{extra}}}
 """)
-            files = [f"{self.lan.directory}/{member}.{what}.pid" for what in ("main", "checkers", "vrrp")]
-            self.run(member, "keepalived", "--dont-fork", "--log-console", "--vrrp", "--use-file", conf,
-                     "--pid", files[0], "--checkers_pid", files[1], "--vrrp_pid", files[2])
+            self.restart(member)
         self.wait_for_holder()
         time.sleep(1)
+
+    def restart(self, member: str) -> None:
+        files = [f"{self.lan.directory}/{member}.{what}.pid" for what in ("main", "checkers", "vrrp")]
+        self.run(member, "keepalived", "--dont-fork", "--log-console", "--vrrp", "--use-file",
+                 f"{self.lan.directory}/{member}.conf", "--pid", files[0], "--checkers_pid", files[1], "--vrrp_pid",
+                 files[2])
 
 
 class Ucarp(Contender):
@@ -147,8 +156,9 @@ class Standin(Contender):
     def start(self) -> None:
         self.source = self.lan.host("web1")
         self.source.nic("eth0", f"{ADDRESS}/24")
-        conf = (f"defaults {{ interval {INTERVAL_MS}ms; misses {MISSES}; failback {self.failback} }}\n"
-                f"witness {GATEWAY}\nsource web1 {{ nic eth0 {{ {ADDRESS}/24 dev eth0 }} }}\n")
+        extra = "".join(f"{address}/32 dev eth0 {{ monitor no }}\n" for address in self.extra)
+        conf = (f"defaults {{ interval {self.interval_ms * 1000:.0f}us; misses {MISSES}; failback {self.failback} }}\n"
+                f"witness {GATEWAY}\nsource web1 {{ nic eth0 {{ {ADDRESS}/24 dev eth0\n{extra}}} }}\n")
         self.agents = {member: Agent(host, conf) for member, host in self.members.items()}
         self.processes = {member: agent.process for member, agent in self.agents.items()}
         for agent in self.agents.values():
