@@ -72,7 +72,8 @@ def ratio(ours: List[float], theirs: List[float]) -> str:
 
 def failover(lines: Lines, plots: Dict[str, str]) -> str:
     answers = figures(lines, "failover", "first_answer_ms")
-    text = ("\n## From the fault to the first answer\n\nFrom the moment at which the switch was told to drop the owner's"
+    text = ("\n## From the fault to the first answer\n\nFrom the moment at which the switch was told to drop"
+            " the owner's"
             " frames, or to take its cable down, to the first ARP\nreply of the new owner; a client asks twice each"
             " millisecond. ms.\n\n")
     text += by_case(lines, "failover", {"first_answer_ms": "first answer", "client_gap_ms": "client without answer",
@@ -125,7 +126,8 @@ def cost(lines: Lines, plots: Dict[str, str]) -> str:
 
 
 def idle(lines: Lines) -> str:
-    return ("\n## The watcher of one address\n\nThe host that waits for the other to fail; fping asks one address at the"
+    return ("\n## The watcher of one address\n\nThe host that waits for the other to fail; fping asks one address"
+            " at the"
             " same pace. All processes of each program.\n\n"
             + by_case(lines, "idle", {"cpu_s_a_minute": "CPU s a minute", "rss_kb": "resident kB, all",
                                       "main_rss_kb": "resident kB, daemon"}, ["system", "interval, ms"]))
