@@ -369,6 +369,6 @@ uninstall:
 clean:
 	rm -rf build build-*
 
-.PHONY: all unit worlds fuzzers faults micro plain-micro meters deps demo check check-long test-unit sim sim-mutants chaos \
-        peers bench bench-counts bench-check coverage fuzz lint lint-list tidied \
+.PHONY: all unit worlds fuzzers faults micro plain-micro meters deps demo check check-long test-unit sim sim-mutants \
+        chaos peers bench bench-counts bench-check coverage fuzz lint lint-list tidied \
         $(addprefix lint-,$(LINTS)) install uninstall clean

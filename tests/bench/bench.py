@@ -68,7 +68,8 @@ def machine(quick: bool) -> Dict[str, object]:
     """What the figures depend on."""
     with open("/proc/cpuinfo", encoding="ascii") as file:
         model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "?")
-    return {"bench": "machine", "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "kernel": os.uname().release,
+    return {"bench": "machine",
+            "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "kernel": os.uname().release,
             "cores": os.cpu_count(), "processor": model, "load": os.getloadavg()[0], "quick": quick,
             "keepalived": command("keepalived", "--version"), "fping": command("fping", "--version"),
             "ucarp": command("dpkg-query", "-W", "-f", "${Version}", "ucarp"),

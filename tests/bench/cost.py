@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What watching costs: CPU of a packet sent, against fping; CPU of a minute and memory, against keepalived and ucarp."""
+"""What watching costs: CPU of a packet sent, beside fping; CPU of a minute and memory, beside keepalived and ucarp."""
 
 import os
 import subprocess
