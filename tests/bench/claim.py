@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 Where the time of a takeover and of a failback goes, by number of addresses: until all are on the NIC, are announced,
-are announced again, are off; and `ip -batch` adding the same addresses in the same run.
+are announced again, and are off; and `ip -batch` adding the same addresses in the same run.
 
     tests/bench/claim.py [--ipv6] [--runs N] NUMBER...
 

@@ -57,7 +57,7 @@ class Many(unittest.TestCase):
             time.sleep(0.05)
 
     def test_takeover_and_failback(self) -> None:
-        """All are claimed, those in use first, each is announced before any is announced again; then all go."""
+        """All are claimed and announced, those in use first; then all go, and nobody takes that for a hang."""
         self.wanted = set(self.addresses)
         with Capture(self.client.nic("eth0"), lambda frame: frame.src in self.wanted) as seen:
             self.source.crash_silently()
