@@ -111,3 +111,13 @@ static inline void scene_begin_plain(struct scene *scene)
 #define assert_reason(scene, part) assert_non_null(strstr(sim_agent_reason((scene)->agent, "web1", "eth0"), part))
 #define assert_holds(scene, ip) assert_true(sim_host_holds((scene)->target, ip))
 #define assert_free(scene, ip) assert_false(sim_host_holds((scene)->target, ip))
+
+/* The story up to the moment when the source has crashed, and all is held and proved. */
+static inline void scene_hold(struct scene *scene, const char *ipmap)
+{
+    scene_watch(scene, ipmap);
+    sim_host_set_alive(scene->source, false);
+    scene_run(scene, 3 * NSEC_PER_SEC);
+    assert_state(scene, "holding");
+    sim_client_forget(scene->pings);
+}

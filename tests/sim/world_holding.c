@@ -6,23 +6,13 @@
 /* The NIC is in the subnet already: a host prefix. */
 #define HELD SCENE_IP "/32"
 
-/* The story up to the moment when all is held and proved. */
-static void hold(struct scene *s, const char *ipmap)
-{
-    scene_watch(s, ipmap);
-    sim_host_set_alive(s->source, false);
-    scene_run(s, 3 * NSEC_PER_SEC);
-    assert_state(s, "holding");
-    sim_client_forget(s->pings);
-}
-
 static void what_others_delete_is_put_back(void **state)
 {
     struct scene s;
 
     (void)state;
     scene_begin(&s);
-    hold(&s, FAST);
+    scene_hold(&s, FAST);
     for (int i = 0; i < 3; i++) {
         sim_nic_remove(s.target_nic, HELD);
         scene_run(&s, 20 * NSEC_PER_SEC);
@@ -41,7 +31,7 @@ static void what_is_put_back_goes_on_as_it_was(void **state)
 
     (void)state;
     scene_begin(&s);
-    hold(&s, FAST);
+    scene_hold(&s, FAST);
     assert_int_equal(ip_address_parse(SCENE_IP, &ip), 0);
     sim_nic_remove(s.target_nic, "192.0.2.20/24");
     scene_run(&s, NSEC_PER_MSEC);
@@ -61,7 +51,7 @@ static void what_others_keep_deleting(void **state)
 
     (void)state;
     scene_begin(&s);
-    hold(&s, FAST);
+    scene_hold(&s, FAST);
     for (int i = 0; i < 300; i++) {
         if (sim_host_holds(s.target, SCENE_IP))
             sim_nic_remove(s.target_nic, HELD);
@@ -81,7 +71,7 @@ static void what_is_deleted_when_the_source_is_back(void **state)
 
     (void)state;
     scene_begin(&s);
-    hold(&s, FAST);
+    scene_hold(&s, FAST);
     sim_host_set_alive(s.source, true);
     scene_run(&s, 3 * NSEC_PER_SEC);
     assert_state(&s, "holding");
@@ -105,7 +95,7 @@ static void held_addresses_follow_the_carrier(void **state)
     scene_begin(&s);
     second = sim_nic_new(s.target, "eth1", s.lan);
     sim_nic_add(second, "192.0.2.21/24");
-    hold(&s, "source web1 { interval 10ms; misses 3; nic eth0 { 192.0.2.10/24 dev eth0 or eth1 } }");
+    scene_hold(&s, "source web1 { interval 10ms; misses 3; nic eth0 { 192.0.2.10/24 dev eth0 or eth1 } }");
     assert_ptr_equal(sim_host_find(s.target, &s.pings->to), s.target_nic);
     sim_nic_connect(s.target_nic, false);
     scene_run(&s, NSEC_PER_SEC);
@@ -136,7 +126,7 @@ static void the_source_returns_during_a_move(void **state)
         scene_begin_with(&s, seed);
         second = sim_nic_new(s.target, "eth1", s.lan);
         sim_nic_add(second, "192.0.2.21/24");
-        hold(&s, "source web1 { interval 10ms; misses 3; nic eth0 { 192.0.2.10/24 dev eth0 or eth1 } }");
+        scene_hold(&s, "source web1 { interval 10ms; misses 3; nic eth0 { 192.0.2.10/24 dev eth0 or eth1 } }");
         s.agent->claim_delay_ns = 100 * NSEC_PER_MSEC;
         sim_nic_connect(s.target_nic, false);
         scene_run(&s, (nsec_t)sim_random_below(&s.world->random, 100 * NSEC_PER_MSEC));
@@ -160,7 +150,7 @@ static void a_nic_is_made_anew(void **state)
         struct scene s;
 
         scene_begin_with(&s, seed);
-        hold(&s, SCENE_PLAIN);
+        scene_hold(&s, SCENE_PLAIN);
         away_ns = (nsec_t)sim_random_below(&s.world->random, NSEC_PER_SEC);
         if (sim_random_hit(&s.world->random, 500000))
             s.target->link_lag_ns = 300 * NSEC_PER_MSEC;
@@ -200,7 +190,7 @@ static void a_nic_is_made_anew_too_late(void **state)
         struct scene s;
 
         scene_begin(&s);
-        hold(&s, SCENE_PLAIN);
+        scene_hold(&s, SCENE_PLAIN);
         sim_nic_destroy(s.target_nic);
         scene_run(&s, NSEC_PER_SEC);
         if (given_back) {
@@ -229,7 +219,7 @@ static void a_nic_goes_and_there_is_another(void **state)
     scene_begin(&s);
     second = sim_nic_new(s.target, "eth1", s.lan);
     sim_nic_add(second, "192.0.2.21/24");
-    hold(&s, "source web1 { nic eth0 { 192.0.2.10/24 dev eth0 or eth1 } }");
+    scene_hold(&s, "source web1 { nic eth0 { 192.0.2.10/24 dev eth0 or eth1 } }");
     sim_nic_destroy(s.target_nic);
     scene_run(&s, 300 * NSEC_PER_MSEC);
     assert_ptr_equal(sim_host_find(s.target, &s.pings->to), second);
@@ -244,7 +234,7 @@ static void a_nic_goes_down_and_up(void **state)
 
     (void)state;
     scene_begin(&s);
-    hold(&s, SCENE_PLAIN);
+    scene_hold(&s, SCENE_PLAIN);
     sim_nic_set_up(s.target_nic, false);
     scene_run(&s, 3 * NSEC_PER_SEC);
     assert_holds(&s, SCENE_IP);
@@ -269,7 +259,7 @@ static void the_source_is_seen_to_come_back(void **state)
 
     (void)state;
     scene_begin(&s);
-    hold(&s, FAST);
+    scene_hold(&s, FAST);
     assert_int_equal(sim_agent_said(s.agent, "the source is back"), 0);
     sim_host_set_alive(s.source, true);
     sim_host_announce(s.source);
@@ -286,7 +276,7 @@ static void held_is_announced_for_ever(void **state)
 
     (void)state;
     scene_begin(&s);
-    hold(&s, FAST);
+    scene_hold(&s, FAST);
     announced = sim_agent_did(s.agent, SIM_ANNOUNCE, SCENE_IP);
     scene_run(&s, NSEC_PER_HOUR);
     /* Once a minute, in both forms. */

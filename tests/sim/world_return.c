@@ -7,15 +7,6 @@
 #define MANUAL "defaults { interval 10ms; misses 3 }\n" SCENE_PLAIN
 #define PATIENT "defaults { interval 10ms; misses 3; failback automatic; hold-down 30s }\n" SCENE_PLAIN
 
-static void hold(struct scene *s, const char *ipmap)
-{
-    scene_watch(s, ipmap);
-    sim_host_set_alive(s->source, false);
-    scene_run(s, 3 * NSEC_PER_SEC);
-    assert_state(s, "holding");
-    sim_client_forget(s->pings);
-}
-
 static void it_gets_its_addresses_back_at_once(void **state)
 {
     (void)state;
@@ -23,7 +14,7 @@ static void it_gets_its_addresses_back_at_once(void **state)
         struct scene s;
 
         scene_begin_with(&s, seed);
-        hold(&s, FAST);
+        scene_hold(&s, FAST);
         scene_run(&s, (nsec_t)sim_random_below(&s.world->random, NSEC_PER_SEC));
         sim_host_set_alive(s.source, true);
         if (seed % 2)
@@ -52,7 +43,7 @@ static void it_keeps_what_it_probes_for(void **state)
         struct scene s;
 
         scene_begin_with(&s, seed);
-        hold(&s, FAST);
+        scene_hold(&s, FAST);
         sim_host_return_with_dad(s.source);
         scene_run(&s, 10 * NSEC_PER_SEC);
         assert_int_equal(sim_host_dad_failures(s.source), 0);
@@ -72,7 +63,7 @@ static void under_manual_it_is_told_that_it_may_not(void **state)
 
     (void)state;
     scene_begin(&s);
-    hold(&s, MANUAL);
+    scene_hold(&s, MANUAL);
     sim_host_return_with_dad(s.source);
     scene_run(&s, 10 * NSEC_PER_SEC);
     assert_int_equal(sim_host_dad_failures(s.source), 2);
@@ -88,7 +79,7 @@ static void it_has_to_stay_for_the_hold_down(void **state)
 
     (void)state;
     scene_begin(&s);
-    hold(&s, PATIENT);
+    scene_hold(&s, PATIENT);
     sim_host_set_alive(s.source, true);
     scene_run(&s, 20 * NSEC_PER_SEC);
     sim_host_set_alive(s.source, false);
@@ -109,7 +100,7 @@ static void who_is_only_pinged_is_announced_too(void **state)
 
     (void)state;
     scene_begin(&s);
-    hold(&s, "defaults { interval 10ms; misses 3; probe icmp }\n" SCENE_PLAIN);
+    scene_hold(&s, "defaults { interval 10ms; misses 3; probe icmp }\n" SCENE_PLAIN);
     sim_agent_command(s.agent, "failback", "web1", NULL);
     scene_run(&s, NSEC_PER_SEC);
     assert_state(&s, "disarmed");
@@ -132,7 +123,7 @@ static void a_replayed_announcement_changes_nothing(void **state)
 
     (void)state;
     scene_begin(&s);
-    hold(&s, FAST);
+    scene_hold(&s, FAST);
     arp_frame_announce_request(&link, &s.source_nic->mac, &s.source_nic->mac, &s.pings->to);
     frame = sim_frame_of_link(&link);
     for (int i = 0; i < 1000; i++) {
@@ -154,7 +145,7 @@ static void a_replayed_probe_is_believed_three_times(void **state)
 
     (void)state;
     scene_begin(&s);
-    hold(&s, FAST);
+    scene_hold(&s, FAST);
     arp_frame_request(&link, &s.source_nic->mac, &(struct ip_address){0}, &s.pings->to, &(struct mac_address){{0}});
     frame = sim_frame_of_link(&link);
     for (int i = 0; i < 20; i++) {
@@ -174,7 +165,7 @@ static void it_returns_and_dies_again(void **state)
         struct scene s;
 
         scene_begin_with(&s, seed);
-        hold(&s, FAST);
+        scene_hold(&s, FAST);
         if (seed % 2)
             sim_host_return_with_dad(s.source);
         else
