@@ -243,7 +243,7 @@ void core_on_released(struct core *core, nsec_t now_ns, uint32_t address, int er
         address_leave(core, now_ns, address, n->reason == CORE_REASON_OPERATOR || n->reason == CORE_REASON_RETURNED);
         a->error = 0;
         /* A source that only probed for it must hear nobody speak for it: RFC 5227 section 2.1.1. */
-        if (n->back_since_ns != NSEC_UNSET && a->source_seen_ns != NSEC_UNSET)
+        if (return_is_proved(core, a))
             address_give_back(core, now_ns, address);
     }
     releases_settled(core, now_ns, a->nic);

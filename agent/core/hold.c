@@ -186,8 +186,7 @@ void core_on_gone_with_nic(struct core *core, nsec_t now_ns, uint32_t address)
 
     if (a->claim != CORE_CLAIM_HELD)
         return;
-    address_set_claim(core, address, CORE_CLAIM_FREE);
-    a->held_on = CORE_NO_TARGET;
+    address_leave(core, now_ns, address, false);
     if (n->disarmed && n->n_held == 0) {
         /* What could not be given back is gone now. */
         nic_enter(core, now_ns, a->nic, CORE_DISARMED, n->reason);

@@ -300,12 +300,17 @@ static void on_other(struct core *core, nsec_t now_ns, uint32_t address, const s
     settle_contest(core, now_ns, address);
 }
 
+bool return_is_proved(const struct core *core, const struct core_address *a)
+{
+    return core->nics[a->nic].back_since_ns != NSEC_UNSET && a->source_seen_ns != NSEC_UNSET;
+}
+
 const struct mac_address *return_user(const struct core *core, nsec_t now_ns, uint32_t address)
 {
     const struct core_address *a = &core->addresses[address];
     const struct core_nic *n = &core->nics[a->nic];
 
-    if (n->back_since_ns != NSEC_UNSET && a->source_seen_ns != NSEC_UNSET)
+    if (return_is_proved(core, a))
         return &a->mac;
     return is_recent(n->other_ns, now_ns, CONTEST_WITHIN_NS) ? &n->other_mac : NULL;
 }

@@ -218,7 +218,6 @@ static void learn_mac(struct core *core, struct core_address *a, const struct ma
 void core_on_asked(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
 {
     struct core_address *a = &core->addresses[address];
-
     bool held = a->claim == CORE_CLAIM_HELD;
 
     /* Many ask for an address, the source too when it has lost it. Who answers for it at the same time is another
