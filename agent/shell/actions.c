@@ -51,11 +51,16 @@ static void do_claim(struct agent *agent, uint32_t address, uint16_t target)
     submit(agent, address, CLAIMS_ADD);
 }
 
-static void do_release(struct agent *agent, uint32_t address)
+void actions_end_hold(struct agent *agent, uint32_t address)
 {
     announcer_stop(agent->plan->announcer, address);
     proof_end(agent, address);
     lease_end(agent, address);
+}
+
+static void do_release(struct agent *agent, uint32_t address)
+{
+    actions_end_hold(agent, address);
     submit(agent, address, CLAIMS_REMOVE);
 }
 

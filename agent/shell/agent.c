@@ -123,7 +123,6 @@ static void handle_stall(struct agent *agent, nsec_t late_ns)
 
 struct report_agent *agent_report_header(struct agent *agent)
 {
-    lateness_report(&agent->lateness, &agent->header);
     return &agent->header;
 }
 
@@ -247,9 +246,7 @@ void agent_lost_address(struct agent *agent, uint32_t address)
                   plan->targets[plan->core.addresses[address].held_on].name);
     else
         say_taken(agent, address);
-    announcer_stop(plan->announcer, address);
-    proof_end(agent, address);
-    lease_end(agent, address);
+    actions_end_hold(agent, address);
     plan->monitors[address].is_put_back = !lapsed;
     core_on_gone(&plan->core, agent->now_ns, address, lapsed);
     plan->monitors[address].is_put_back = false;
@@ -266,9 +263,7 @@ void agent_lost_with_nic(struct agent *agent, uint32_t address)
     agent_say(agent, LOG_WARNING,
               "%s went with %s: it is claimed again as soon as there is a NIC for it, if it is free",
               ip_address_format(&plan->monitors[address].map->ip, text), plan->targets[target].name);
-    announcer_stop(plan->announcer, address);
-    proof_end(agent, address);
-    lease_end(agent, address);
+    actions_end_hold(agent, address);
     agent->links_changed = true;
     /* The notice about the NIC itself may come later. */
     core_on_link(&plan->core, agent->now_ns, target, false);

@@ -289,6 +289,8 @@ void links_recheck(struct agent *agent, nsec_t now_ns);
 void actions_announce_source(struct agent *agent, int ifindex, const struct mac_address *own,
                              const struct ip_address *ip, const struct mac_address *mac);
 void actions_handle(void *userdata, const struct core_action *action);
+/* The address is not held any more: it is neither announced, nor proved, nor renewed. */
+void actions_end_hold(struct agent *agent, uint32_t address);
 int actions_announce(void *userdata, uint32_t address, unsigned copy);
 
 /* tell.c: words for people */

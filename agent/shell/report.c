@@ -280,6 +280,7 @@ static char *build(struct agent *agent, nsec_t now_ns, uint32_t only_source, str
     const struct plan *plan = agent->plan;
     struct report report = {.agent = agent->header, .targets = sheets->targets, .n_targets = plan->core.n_targets};
 
+    lateness_report(&agent->lateness, &report.agent);
     report.agent.paused = plan->core.n_sources > 0;
     for (uint16_t i = 0; i < plan->core.n_targets; i++)
         fill_target(plan, now_ns, i, sheets);
