@@ -211,6 +211,9 @@ class Ends(Unit):
         """SIGSTOP: the guard removes, the watchdog has the agent replaced, and the new one verifies before it holds."""
         service = self.boot_holding(drop_in="[Service]\nWatchdogSec=6s\n")
         before = self.main_pid()
+        # A thread writes it, which a busy machine may keep waiting, and which stops with the agent.
+        self.wait_until(lambda: f"{V4} mac {self.source_mac()} held" in
+                        self.machine.try_run("cat", "/var/lib/standin/journal").stdout, "the journal tells of the hold")
         service.freeze()
         self.wait_gone()
         self.assertEqual(self.main_pid(), before, "the guard was first")
