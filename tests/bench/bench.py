@@ -33,13 +33,16 @@ class Bench:
     runs: Tuple[int, int]  # turns of a quick run and of a whole one
 
 
+options: Dict[str, float] = {}
+
+
 def scale(size: int) -> Dict[str, float]:
-    text = subprocess.run([f"{BUILD}/scale", str(size)], capture_output=True, text=True, check=True, timeout=600).stdout
-    return json.loads(text.splitlines()[-1])
+    done = subprocess.run([f"{BUILD}/scale", str(size)], capture_output=True, text=True, check=True, timeout=600)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def false_cases(quick: bool) -> List[tuple]:
-    seconds, seed = (20 if quick else 60), random.randrange(1 << 30)
+    seconds, seed = options.get("seconds") or (20 if quick else 60), random.randrange(1 << 30)
     return [("standin", 10, seconds, seed), ("standin", 2, seconds, seed), ("keepalived", 10, seconds, seed)]
 
 
@@ -49,7 +52,7 @@ BENCHES = {
                    takeovers.claim, (3, 5)),
     "failback": Bench(lambda quick: [("standin",), ("keepalived",)], takeovers.failback, (3, 5)),
     "cost": Bench(lambda quick: [(p, n) for n in cost.SIZES for p in ("fping", "standin icmp", "standin arp")],
-                  lambda program, n: cost.probing(program, n, 5), (3, 5)),
+                  cost.probing, (3, 5)),
     "idle": Bench(lambda quick: [("standin", 10), ("keepalived", 10), ("fping", 10), ("standin", 100),
                                  ("keepalived", 100), ("standin", 1000), ("ucarp", 1000)],
                   lambda name, ms: cost.idle(name, ms, 5), (2, 4)),
@@ -111,9 +114,11 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=BENCHES, metavar="NAME", help=", ".join(BENCHES))
     parser.add_argument("--quick", action="store_true", help="fewer turns: orders of magnitude")
     parser.add_argument("--report", action="store_true", help="writes docs/benchmarks.md")
+    parser.add_argument("--seconds", type=float, help="how long a run of `false` takes")
     parser.add_argument("--from", dest="known", nargs="+", default=[], metavar="FILE",
                         help="measures nothing: a report of what was measured")
     arguments = parser.parse_args()
+    options["seconds"] = arguments.seconds
     good = True
     if not arguments.known:
         folder = os.path.join(os.path.dirname(os.path.dirname(BUILD)), "bench")

@@ -12,7 +12,8 @@ Values = Dict[tuple, List[float]]
 
 HEAD = """# Benchmarks
 
-Written by `make bench` on {date}; [tests/bench/README.md](../tests/bench/README.md) says how each figure is taken.
+Written by `make bench` on {date}; [tests/bench/README.md](../tests/bench/README.md) says how each figure
+is taken.
 
 | | |
 | --- | --- |

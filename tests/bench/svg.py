@@ -6,7 +6,7 @@ import math
 from typing import Dict, List, Sequence, Tuple
 
 WIDTH, ROW, LEFT, RIGHT, TOP = 760, 26, 210, 130, 44
-COLOURS = ("#0b6e4f", "#c1440e", "#3a5ba0", "#8d6a9f", "#7a7a7a")
+COLOURS = ("seagreen", "orangered", "royalblue", "mediumpurple", "grey", "goldenrod", "teal")
 STYLE = "font-family='sans-serif' font-size='12' fill='black'"
 
 Spread = Tuple[float, float, float]  # least, median, most
@@ -44,7 +44,7 @@ def bars(title: str, rows: Dict[str, Spread], unit: str) -> str:
     body = []
     for exponent in range(low, high + 1):
         at = LEFT + (exponent - low) * scale
-        body += [f"<line x1='{at:.0f}' x2='{at:.0f}' y1='{TOP - 6}' y2='{bottom}' stroke='#ddd'/>",
+        body += [f"<line x1='{at:.0f}' x2='{at:.0f}' y1='{TOP - 6}' y2='{bottom}' stroke='lightgrey'/>",
                  text(at, bottom + 16, f"{10.0 ** exponent:g}", "middle")]
     chosen = colours(list(rows))
     for number, (name, (least, median, most)) in enumerate(rows.items()):
@@ -71,11 +71,11 @@ def curves(title: str, lines: Dict[str, Dict[float, Spread]], across: str, up: s
     body = [text((60 + right) / 2, height - 8, across, "middle"), text(10, TOP - 6, up)]
     for exponent in range(x_low, x_high + 1):
         at, _ = place(10.0 ** exponent, 1)
-        body += [f"<line x1='{at:.0f}' x2='{at:.0f}' y1='{TOP}' y2='{bottom}' stroke='#ddd'/>",
+        body += [f"<line x1='{at:.0f}' x2='{at:.0f}' y1='{TOP}' y2='{bottom}' stroke='lightgrey'/>",
                  text(at, bottom + 18, f"{10 ** exponent:g}", "middle")]
     for exponent in range(y_low, y_high + 1):
         _, at = place(10.0 ** x_low, 10.0 ** exponent)
-        body += [f"<line x1='60' x2='{right}' y1='{at:.0f}' y2='{at:.0f}' stroke='#ddd'/>",
+        body += [f"<line x1='60' x2='{right}' y1='{at:.0f}' y2='{at:.0f}' stroke='lightgrey'/>",
                  text(54, at + 4, f"{10.0 ** exponent:g}", "end")]
     for number, (name, line) in enumerate(lines.items()):
         colour = COLOURS[number % len(COLOURS)]
