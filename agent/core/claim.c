@@ -125,15 +125,20 @@ void address_release(struct core *core, uint32_t address)
 static void address_hold(struct core *core, nsec_t now_ns, uint32_t address)
 {
     struct core_address *a = &core->addresses[address];
+    struct core_nic *n = &core->nics[a->nic];
 
-    if (core->nics[a->nic].n_held == 0)
+    if (n->n_held == 0)
         return_begin(core, now_ns, a->nic);
+    /* Whoever decided it, the takeover stands: what comes off by no order is lost, and verified, anew. */
+    n->armed = true;
+    n->disarmed = false;
+    address_arm(core, address);
     address_forget_misses(core, address);
     address_set_claim(core, address, CORE_CLAIM_HELD);
     a->held_since_ns = now_ns;
     /* Where it is not monitored, or was not probed by ARP or ND: a NIC has one MAC. */
     if (mac_address_is_unset(&a->mac))
-        a->mac = core->nics[a->nic].mac;
+        a->mac = n->mac;
     a->source_asked_ns = a->source_seen_ns = a->defended_ns = NSEC_UNSET;
 }
 
@@ -215,12 +220,9 @@ void core_on_claimed(struct core *core, nsec_t now_ns, uint32_t address, int err
 void core_on_adopted(struct core *core, nsec_t now_ns, uint32_t address, uint16_t target)
 {
     struct core_address *a = &core->addresses[address];
-    struct core_nic *n = &core->nics[a->nic];
 
     a->held_on = target;
-    n->armed = true;
-    n->disarmed = false; /* whatever was left of a failback that was cut short */
-    address_hold(core, now_ns, address);
+    address_hold(core, now_ns, address); /* whatever was left of a failback that was cut short */
     nic_enter(core, now_ns, a->nic, CORE_HOLDING, CORE_REASON_ADOPTED);
     emit_for_address(core, CORE_ANNOUNCE, address, target);
 }

@@ -125,7 +125,7 @@ struct core_address {
     /* kept by the core */
     enum core_life life;
     bool seen;                     /* answered since watching began */
-    bool armed;                    /* with `trigger any` its loss counts: answered since it was watched or given back */
+    bool armed;                    /* with `trigger any` its loss counts: answered or held since it was watched or given back */
     uint32_t misses;               /* in a row */
     struct mac_address mac;        /* the source's, learned while healthy; unset */
     struct mac_address former_mac; /* learned before `mac` */
@@ -164,8 +164,8 @@ struct core_nic {
     struct mac_address reason_mac; /* which MAC it is about */
     int reason_error;              /* which errno (negative) */
     bool seen;                     /* one of its addresses answered since watching began */
-    bool armed;                    /* may be taken over: seen alive since it was watched or given back */
-    bool disarmed;                 /* given back since it was last seen alive */
+    bool armed;                    /* may be taken over: seen alive, or held, since it was watched or given back */
+    bool disarmed;                 /* given back since it was last seen alive, or held */
     bool suspected;                /* misses are on that may lead to its loss: evidence is being gathered */
     bool by_operator;              /* this verify was asked for by a person */
     bool moving;                   /* its addresses go from one target NIC to another, and are verified there */

@@ -35,6 +35,8 @@ MUTANTS = [
            "if (misses >= core->sources[", "if (misses + 1 >= core->sources[", "takeover"),
     Mutant("forgets to disarm at failback", "agent/core/claim.c",
            "    n->armed = armed;\n    n->disarmed = !armed;\n", "", "operator"),
+    Mutant("forgets what an operator ordered when it comes off", "agent/core/claim.c",
+           "    n->armed = true;\n    n->disarmed = false;\n    address_arm(core, address);\n", "", "operator"),
     Mutant("announces before the kernel confirmed", "agent/core/claim.c",
            "    emit_for_address(core, CORE_CLAIM, address, target);\n",
            "    emit_for_address(core, CORE_CLAIM, address, target);\n"

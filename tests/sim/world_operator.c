@@ -277,6 +277,43 @@ static void never_seen(void **state)
     scene_end(&s);
 }
 
+/* What a person ordered outlasts a lease that ran out while we stood still, and a file with another NIC for it: whether
+ * its source was never seen, or given back and not seen since. */
+static void ordered_it_stands(void **state)
+{
+    (void)state;
+    for (int given_back = 0; given_back < 2; given_back++) {
+        struct scene s;
+        struct sim_nic *second;
+
+        scene_begin(&s);
+        second = sim_nic_new(s.target, "eth1", s.lan);
+        sim_nic_add(second, "192.0.2.21/24");
+        sim_host_set_alive(s.source, given_back);
+        scene_watch(&s, "defaults { lease 2s }\nsource web1 { nic eth0 { 192.0.2.10/24 dev eth0 } }");
+        if (given_back) {
+            crash(&s);
+            command(&s, "failback");
+            assert_state(&s, "disarmed");
+        }
+        command(&s, "failover");
+        assert_holds(&s, SCENE_IP);
+        sim_agent_pause(s.agent);
+        scene_run(&s, 3 * NSEC_PER_SEC);
+        assert_free(&s, SCENE_IP);
+        sim_agent_resume(s.agent);
+        scene_run(&s, 3 * NSEC_PER_SEC);
+        assert_holds(&s, SCENE_IP);
+        command(&s, "failback");
+        command(&s, "failover");
+        sim_agent_reload(s.agent, "source web1 { nic eth0 { 192.0.2.10/24 dev eth1 } }");
+        scene_run(&s, 3 * NSEC_PER_SEC);
+        assert_ptr_equal(sim_host_find(s.target, &s.pings->to), second);
+        assert_state(&s, "holding");
+        scene_end(&s);
+    }
+}
+
 static void paused(void **state)
 {
     struct scene s;
@@ -406,6 +443,7 @@ int main(void)
         cmocka_unit_test(failback_without_announcing_the_source),
         cmocka_unit_test(failback_while_the_kernel_still_claims),
         cmocka_unit_test(never_seen),
+        cmocka_unit_test(ordered_it_stands),
         cmocka_unit_test(paused),
         cmocka_unit_test(paused_over_crash_and_return),
         cmocka_unit_test(reload_while_holding),

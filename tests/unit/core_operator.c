@@ -236,6 +236,44 @@ static void failover_of_what_was_never_seen(void **state)
     assert_reason(&w, 0, CORE_REASON_CLAIM_FAILED);
 }
 
+/* Not seen since watching began, or since it was given back; held by a person's word all the same. */
+static void world_held_by_order(struct world *w)
+{
+    world_held(w, 1);
+    assert_int_equal(core_failback(&w->core, w->now_ns, 0), 0);
+    settle(w, 0);
+    assert_state(w, 0, CORE_DISARMED);
+    assert_int_equal(failover(w, false), 0);
+    witness(w, 0);
+    pass(w, 2 * ASKS * SPACING_NS);
+    settle(w, 0);
+    assert_state(w, 0, CORE_HOLDING);
+    assert_reason(w, 0, CORE_REASON_OPERATOR);
+    forget(w);
+}
+
+static void what_was_ordered_stands_like_any_takeover(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_held_by_order(&w);
+    core_on_gone(&w.core, w.now_ns, 0, true);
+    check(&w);
+    assert_reason(&w, 0, CORE_REASON_LAPSED);
+    lose(&w, 0, 0);
+    pass(&w, 2 * ASKS * SPACING_NS);
+    assert_string_equal(path_of(&w, 0), "blocked verifying claiming");
+    /* It went with its NIC, or the new file has another place for it. */
+    world_held_by_order(&w);
+    core_on_gone_with_nic(&w.core, w.now_ns, 0);
+    check(&w);
+    assert_state(&w, 0, CORE_VERIFYING);
+    world_held_by_order(&w);
+    core_move(&w.core, w.now_ns, 0);
+    assert_state(&w, 0, CORE_VERIFYING);
+}
+
 static void failover_while_a_row_of_misses_begins(void **state)
 {
     struct world w;
@@ -373,6 +411,7 @@ int main(void)
         cmocka_unit_test(forced_it_is_claimed_at_once),
         cmocka_unit_test(force_needs_a_way_too),
         cmocka_unit_test(failover_of_what_was_never_seen),
+        cmocka_unit_test(what_was_ordered_stands_like_any_takeover),
         cmocka_unit_test(failover_while_a_row_of_misses_begins),
         cmocka_unit_test(failover_says_who_answers),
         cmocka_unit_test(under_any_failover_is_refused_like_under_all),
