@@ -122,6 +122,7 @@ void core_carry(struct core *to, uint32_t to_nic, const struct core *from, uint3
         n->state = nic_idle_state(n);
     else if (!alike)
         n->state = carried_state(n, old->state);
+    to->n_verifying += n->state == CORE_VERIFYING;
     if (n->state != old->state)
         n->reason = CORE_REASON_NONE;
     if (anew || !alike)

@@ -59,6 +59,7 @@ void nic_enter(struct core *core, nsec_t now_ns, uint32_t nic, enum core_state s
         return;
     if (was != state)
         n->since_ns = now_ns;
+    core->n_verifying += (uint32_t)(state == CORE_VERIFYING) - (uint32_t)(was == CORE_VERIFYING);
     n->state = state;
     n->reason = reason;
     core->lasting_changed = core->lasting_changed || outlasts(was) || outlasts(state);
@@ -108,6 +109,7 @@ void nic_set_timer(struct core *core, uint32_t nic)
 
 void core_init(struct core *core, nsec_t now_ns)
 {
+    core->n_verifying = 0;
     for (uint32_t i = 0; i < core->n_sources; i++)
         assert(core->sources[i].misses > 0 && core->sources[i].verify_spacing_ns > 0);
     for (uint32_t i = 0; i < core->n_addresses; i++) {

@@ -125,7 +125,7 @@ struct core_address {
     /* kept by the core */
     enum core_life life;
     bool seen;                     /* answered since watching began */
-    bool armed;                    /* with `trigger any` its loss counts: answered or held since it was watched or given back */
+    bool armed;                    /* with `trigger any` its loss counts: answered or held since watched or given back */
     uint32_t misses;               /* in a row */
     struct mac_address mac;        /* the source's, learned while healthy; unset */
     struct mac_address former_mac; /* learned before `mac` */
@@ -198,6 +198,7 @@ struct core_nic {
     /* while something is held: return.c */
     nsec_t watch_next_ns;           /* when the source, and everybody, is asked next; NSEC_NEVER */
     uint32_t watch_turns;           /* how often so far */
+    nsec_t watched_ns;              /* since when it is asked and all answers are heard, without a gap; 0: it is not */
     nsec_t question_ns;             /* when the source is asked next to prove that it is there; NSEC_NEVER */
     uint32_t question_address;      /* for which address; UINT32_MAX */
     uint32_t answers;               /* to questions in a row; 0: no proof is under way */
@@ -279,6 +280,7 @@ struct core {
     uint32_t n_sources, n_nics, n_addresses;
     uint16_t n_targets;
     struct heap timers; /* by NIC: asks, end of verify, end of approval */
+    uint32_t n_verifying; /* NICs: when a timer is due, all that came in has to be known, since it may be a verdict's */
     core_action_fn act;
     void *userdata;
     /* Set by the core, cleared by the caller: something changed that outlives this process. See core_restore_nic. */
@@ -344,6 +346,8 @@ void core_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const st
 void core_on_miss(struct core *core, nsec_t now_ns, uint32_t address, uint32_t misses, nsec_t wait_ns);
 /* We were stalled, or the clock stepped: all evidence about `source` that is not final is void. */
 void core_on_void(struct core *core, nsec_t now_ns, uint32_t source);
+/* Answers to anything that was asked may have been lost on this host. What was judged before stands. */
+void core_on_unheard(struct core *core, nsec_t now_ns);
 void core_on_link(struct core *core, nsec_t now_ns, uint16_t target, bool fit);
 /* A witness of `target` answered a request that left at asked_ns. */
 void core_on_witness(struct core *core, nsec_t now_ns, uint16_t target, nsec_t asked_ns);

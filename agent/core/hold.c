@@ -15,6 +15,31 @@ static bool insists(struct core_address *a, nsec_t now_ns)
     return ++a->deletions > CORE_PUT_BACK_MAX;
 }
 
+/* Nobody has told the LAN that the address is not here any more; where the source answers again, that is done, but not
+ * at once: of a lease that ran out the kernel may be a moment behind. */
+static void leave_untold(struct core *core, nsec_t now_ns, uint32_t address)
+{
+    address_leave(core, now_ns, address, true);
+    core->addresses[address].give_back_ns = now_ns;
+}
+
+/* At once where the source is known to be silent; else, as after a stall, only when verify finds nobody either. */
+static void put_back(struct core *core, nsec_t now_ns, uint32_t address)
+{
+    struct core_address *a = &core->addresses[address];
+    struct core_nic *n = &core->nics[a->nic];
+
+    if (return_is_watched(core, now_ns, n)) {
+        address_claim(core, address, a->held_on);
+        return;
+    }
+    leave_untold(core, now_ns, address);
+    if (n->state == CORE_HOLDING || (n->state == CORE_VERIFYING && !n->by_operator))
+        n->moving = true;
+    if (n->state == CORE_HOLDING || n->state == CORE_VERIFYING)
+        verify_begin_anew(core, now_ns, a->nic);
+}
+
 void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address, bool lapsed)
 {
     struct core_address *a = &core->addresses[address];
@@ -24,23 +49,16 @@ void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address, bool lapse
     if (a->claim != CORE_CLAIM_HELD)
         return;
     if (!lapsed && !user && !insists(a, now_ns)) {
-        address_claim(core, address, a->held_on);
+        put_back(core, now_ns, address);
         return;
     }
     /* Two programs that undo each other help nobody: what is left is lost anew, and not at once. Nor is an address put
-     * back over the head of a source that was seen to have it again, or of whoever else answers for it. Nobody has
-     * told the LAN; where the source answers again, that is done, but not at once: of a lease that ran out the kernel
-     * may be a moment behind. */
-    address_leave(core, now_ns, address, true);
-    a->give_back_ns = now_ns;
+     * back over the head of a source that was seen to have it again, or of whoever else answers for it. */
+    leave_untold(core, now_ns, address);
     if (!lapsed)
         n->hold_off_ns = now_ns + CORE_PUT_BACK_NS;
     if (n->state == CORE_VERIFYING && (n->by_operator || n->moving)) {
-        /* What verify has found does not cover this address. */
-        if (n->moving)
-            verify_begin_for_move(core, now_ns, a->nic);
-        else
-            verify_begin_for_operator(core, now_ns, a->nic, n->approved);
+        verify_begin_anew(core, now_ns, a->nic); /* what verify has found does not cover this address */
         return;
     }
     if (n->state != CORE_HOLDING && n->state != CORE_VERIFYING)

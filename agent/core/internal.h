@@ -53,6 +53,8 @@ void verify_begin(struct core *core, nsec_t now_ns, uint32_t nic);
 /* The same with evidence from now on, for addresses on their way to another target NIC. */
 void verify_begin_for_move(struct core *core, nsec_t now_ns, uint32_t nic);
 void verify_begin_for_operator(struct core *core, nsec_t now_ns, uint32_t nic, bool approved);
+/* Starts the verify that is under way over: what it has found does not hold any more. */
+void verify_begin_anew(struct core *core, nsec_t now_ns, uint32_t nic);
 /* Ends in claiming, awaiting, lost or blocked as soon as the evidence is complete or its time is over. */
 void verify_look(struct core *core, nsec_t now_ns, uint32_t nic);
 void verify_on_time(struct core *core, nsec_t now_ns, uint32_t nic);
@@ -78,6 +80,8 @@ bool return_is_proved(const struct core *core, const struct core_address *a);
 /* Who uses what is held, too: the source, proved to be back, or who answered for an address of the NIC just now;
  * NULL. */
 const struct mac_address *return_user(const struct core *core, nsec_t now_ns, uint32_t address);
+/* Whether the source, and everybody, was asked and heard lately: else nobody knows whether it is still silent. */
+bool return_is_watched(const struct core *core, nsec_t now_ns, const struct core_nic *n);
 /* Whether who is taken for the source has just answered for what is held. */
 bool return_is_seen(const struct core_address *a, nsec_t now_ns);
 /* Who was taken for the source is another target, which holds the address too. */

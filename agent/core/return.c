@@ -193,12 +193,24 @@ static bool is_questioned(const struct core_nic *n, uint32_t address)
     return n->answers > 0 && n->question_address == address;
 }
 
+/* A look that should have been is not over yet. */
+static bool is_look_late(const struct core *core, nsec_t now_ns, const struct core_nic *n)
+{
+    return now_ns - n->watch_next_ns >= look_ns(core, n);
+}
+
+bool return_is_watched(const struct core *core, nsec_t now_ns, const struct core_nic *n)
+{
+    return n->watched_ns != NSEC_UNSET && now_ns - n->watched_ns >= core->sources[n->source].verify_spacing_ns &&
+           !is_look_late(core, now_ns, n);
+}
+
 /* One address after the other has its turn; where there are many, not each look asks for all. */
-static void look_for_source(struct core *core, nsec_t now_ns, uint32_t nic, bool late)
+static void look_for_source(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     const struct core_nic *n = &core->nics[nic];
     uint32_t first = n->n_addresses <= LOOK_AT_ONCE ? 0 : n->watch_turns * LOOK_AT_ONCE % n->n_addresses;
-    nsec_t newest_ns = NSEC_UNSET;
+    nsec_t newest_ns = NSEC_UNSET, silent_ns = nsec_max(SILENT_NS, SILENT_LOOKS * look_ns(core, n));
 
     for (uint32_t i = 0; i < n->n_addresses; i++) {
         uint32_t address = n->first_address + (first + i) % n->n_addresses;
@@ -207,8 +219,8 @@ static void look_for_source(struct core *core, nsec_t now_ns, uint32_t nic, bool
         if (i < LOOK_AT_ONCE && core->addresses[address].claim == CORE_CLAIM_HELD && !is_questioned(n, address))
             ask_source(core, now_ns, address);
     }
-    /* Where we stood still, the source was not silent, but not asked. */
-    if (!late && !is_recent(newest_ns, now_ns, nsec_max(SILENT_NS, SILENT_LOOKS * look_ns(core, n))))
+    /* Where we stood still, or answers were lost, the source was not silent, but not asked or not heard. */
+    if (now_ns - n->watched_ns >= silent_ns && !is_recent(newest_ns, now_ns, silent_ns))
         core->nics[nic].back_since_ns = NSEC_UNSET;
 }
 
@@ -242,21 +254,21 @@ void return_begin(struct core *core, nsec_t now_ns, uint32_t nic)
 
     n->watch_turns = 0;
     n->watch_next_ns = now_ns + look_ns(core, n);
-    n->back_since_ns = n->other_ns = n->contest_ns = NSEC_UNSET;
+    n->back_since_ns = n->other_ns = n->contest_ns = n->watched_ns = NSEC_UNSET;
     return_end_proof(core, nic);
 }
 
 void return_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
-    bool late;
 
     go_on_proving(core, now_ns, nic);
     if (n->watch_next_ns > now_ns)
         return;
-    late = now_ns - n->watch_next_ns >= look_ns(core, n);
+    if (n->watched_ns == NSEC_UNSET || is_look_late(core, now_ns, n))
+        n->watched_ns = now_ns;
     n->watch_next_ns = n->n_held > 0 ? now_ns + look_ns(core, n) : NSEC_NEVER;
-    look_for_source(core, now_ns, nic, late);
+    look_for_source(core, now_ns, nic);
     look_for_others(core, nic);
     n->watch_turns++;
     judge_return(core, now_ns, nic);

@@ -348,6 +348,20 @@ void verify_begin_for_operator(struct core *core, nsec_t now_ns, uint32_t nic, b
     verify_enter(core, now_ns, nic);
 }
 
+void verify_begin_anew(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    const struct core_nic *n = &core->nics[nic];
+
+    if (n->by_operator) {
+        verify_begin_for_operator(core, now_ns, nic, n->approved);
+    } else if (n->moving) {
+        verify_begin_for_move(core, now_ns, nic);
+    } else {
+        verify_gather(core, now_ns, nic);
+        verify_enter(core, now_ns, nic);
+    }
+}
+
 /* When to ask again, or to see what the last broadcast brought; before this ask some were missing, or a witness was. */
 static nsec_t next_ask_ns(const struct core *core, nsec_t now_ns, const struct core_nic *n, bool missing, bool waiting)
 {

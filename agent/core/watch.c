@@ -314,6 +314,20 @@ void core_on_void(struct core *core, nsec_t now_ns, uint32_t source)
     }
 }
 
+/* What was found stands; what is being asked is asked anew. */
+void core_on_unheard(struct core *core, nsec_t now_ns)
+{
+    for (uint32_t i = 0; i < core->n_nics; i++) {
+        struct core_nic *n = &core->nics[i];
+
+        n->watched_ns = NSEC_UNSET;
+        if (n->state == CORE_VERIFYING)
+            verify_begin_anew(core, now_ns, i);
+        else if (n->suspected)
+            verify_gather(core, now_ns, i);
+    }
+}
+
 /* `witness none` on every target: nobody will tell, once we were cut off, who still is. */
 static bool nobody_to_tell(const struct core *core, const struct core_nic *n)
 {

@@ -139,6 +139,9 @@ void agent_turn(struct agent *agent, nsec_t now_ns)
     if (late_ns > STALL_MIN_NS)
         handle_stall(agent, late_ns);
     rounds_run(agent, now_ns);
+    /* Drain, then judge, here too. */
+    if (agent->plan->core.n_verifying > 0 && core_deadline(&agent->plan->core) <= now_ns)
+        rounds_drain(agent);
     core_on_time(&agent->plan->core, now_ns);
     if (agent->witness_idle_ns <= now_ns)
         witness_idle(agent, now_ns);
@@ -313,6 +316,10 @@ void agent_on_address_changed(struct agent *agent, nsec_t now_ns, const struct l
     if (!present || !is_claimed(&agent->plan->core.addresses[number]))
         note_own(agent, number, present);
     if (present || !is_held(agent->plan, number, address))
+        return;
+    /* That the source is back may be told by what is still queued, and the address be given up for it. */
+    rounds_drain(agent);
+    if (!is_held(agent->plan, number, address))
         return;
     if (lease_ran_out(agent, number) || agent->ports->carrier(agent->userdata, address->ifindex) > 0)
         agent_lost_address(agent, number);

@@ -178,6 +178,7 @@ void rounds_drain(struct agent *agent)
     for (uint32_t i = 0; i < agent->plan->core.n_addresses; i++)
         if (agent->plan->core.addresses[i].held_on == CORE_NO_TARGET)
             rounds_void(agent, i, NSEC_NEVER);
+    core_on_unheard(&agent->plan->core, agent->now_ns);
 }
 
 /* Rounds that are due soon go along with n_started that were due. */

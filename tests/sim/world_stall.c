@@ -196,6 +196,43 @@ static void stalled_while_verifying(void **state)
     at_every_phase(PINGED, 100, tell_stalled_while_verifying);
 }
 
+/* It is back, and its answers, and the witnesses', find no room in our sockets; some do at the end. */
+static void tell_overflowing_while_verifying(struct scene *s)
+{
+    sim_host_set_alive(s->source, false);
+    await_verifying(s);
+    s->agent->queue_max = 0;
+    sim_host_set_alive(s->source, true);
+    scene_run(s, 100 * NSEC_PER_MSEC + (nsec_t)sim_random_below(&s->world->random, NSEC_PER_SEC));
+    s->agent->queue_max = 1000;
+    scene_run(s, NSEC_PER_SEC);
+    assert_state(s, "up");
+    assert_int_equal(s->agent->n_deeds, 0);
+}
+
+/* No round falls into this verify, whose broadcasts are answered in vain. */
+static void tell_overflowing_between_rounds(struct scene *s)
+{
+    sim_host_set_alive(s->source, false);
+    scene_run(s, 700 * NSEC_PER_MSEC + (nsec_t)sim_random_below(&s->world->random, NSEC_PER_SEC));
+    s->agent->queue_max = 0;
+    sim_agent_command(s->agent, "failover", "web1", NULL);
+    sim_host_set_alive(s->source, true);
+    scene_run(s, 100 * NSEC_PER_MSEC);
+    s->agent->queue_max = 1000;
+    scene_run(s, NSEC_PER_SEC);
+    assert_state(s, "up");
+    assert_int_equal(s->agent->n_deeds, 0);
+}
+
+static void overflowing_while_verifying(void **state)
+{
+    (void)state;
+    at_every_phase("witness none\nsource web1 { interval 500ms; probe icmp; nic eth0 { 192.0.2.10/24 dev eth0 } }", 50,
+                   tell_overflowing_between_rounds);
+    at_every_phase(PINGED, 50, tell_overflowing_while_verifying);
+}
+
 static void tell_stalled_while_verifying_the_dead(struct scene *s)
 {
     sim_host_set_alive(s->source, false);
@@ -230,6 +267,67 @@ static void stopped_while_holding(void **state)
 {
     (void)state;
     at_every_phase(FAST, 20, tell_stopped_while_holding);
+}
+
+/* How the agent misses what the source says. */
+static void stop(struct scene *s, bool stopped)
+{
+    if (stopped)
+        sim_agent_pause(s->agent);
+    else
+        sim_agent_resume(s->agent);
+}
+
+static void overflow(struct scene *s, bool overflows)
+{
+    s->agent->queue_max = overflows ? 0 : 1000;
+}
+
+/* The address is taken off us while we hear nothing: it is put back only if the source is still dead. */
+static void taken_off_unheard(struct scene *s, void (*deafen)(struct scene *s, bool deaf), bool returns)
+{
+    sim_host_set_alive(s->source, false);
+    scene_run(s, 2 * NSEC_PER_SEC);
+    assert_state(s, "holding");
+    deafen(s, true);
+    scene_run(s, (nsec_t)sim_random_below(&s->world->random, 500 * NSEC_PER_MSEC));
+    sim_host_set_alive(s->source, returns);
+    scene_run(s, 1500 * NSEC_PER_MSEC + (nsec_t)sim_random_below(&s->world->random, NSEC_PER_SEC));
+    sim_nic_remove(s->target_nic, SCENE_IP "/32");
+    scene_run(s, NSEC_PER_SEC);
+    deafen(s, false);
+    scene_run(s, NSEC_PER_SEC);
+    assert_int_equal(sim_agent_did(s->agent, SIM_CLAIM, SCENE_IP), returns ? 1 : 2);
+    assert_int_equal(sim_host_holds(s->target, SCENE_IP), !returns);
+}
+
+static void tell_taken_off_while_stopped(struct scene *s)
+{
+    taken_off_unheard(s, stop, true);
+}
+
+static void tell_taken_off_the_dead_while_stopped(struct scene *s)
+{
+    taken_off_unheard(s, stop, false);
+}
+
+static void tell_taken_off_while_overflowing(struct scene *s)
+{
+    taken_off_unheard(s, overflow, true);
+}
+
+static void tell_taken_off_the_dead_while_overflowing(struct scene *s)
+{
+    taken_off_unheard(s, overflow, false);
+}
+
+static void taken_off_while_nothing_is_heard(void **state)
+{
+    (void)state;
+    at_every_phase(FAST, 20, tell_taken_off_while_stopped);
+    at_every_phase(FAST, 20, tell_taken_off_the_dead_while_stopped);
+    at_every_phase(PINGED, 20, tell_taken_off_while_overflowing);
+    at_every_phase(PINGED, 20, tell_taken_off_the_dead_while_overflowing);
 }
 
 /* A busy host: each turn comes up to 30 ms late. A healthy source is watched for a minute. */
@@ -316,8 +414,10 @@ int main(void)
         cmocka_unit_test(stopped_over_the_crash),
         cmocka_unit_test(stopped_over_crash_and_return),
         cmocka_unit_test(stalled_while_verifying),
+        cmocka_unit_test(overflowing_while_verifying),
         cmocka_unit_test(stalled_while_verifying_the_dead),
         cmocka_unit_test(stopped_while_holding),
+        cmocka_unit_test(taken_off_while_nothing_is_heard),
         cmocka_unit_test(a_busy_host),
         cmocka_unit_test(a_somewhat_busy_host_finds_the_dead),
         cmocka_unit_test(clock_steps),

@@ -159,12 +159,13 @@ static inline void check_state(const struct world *w, uint32_t nic)
     const struct core_nic *n = &w->nics[nic];
     nsec_t due_ns = n->next_ask_ns;
     bool busy = n->n_claiming + n->n_releasing > 0;
+    bool puts_back = n->state == CORE_HOLDING && n->n_claiming > 0; /* what somebody took off us */
 
     assert_true(n->state < CORE_STATES && n->reason < CORE_REASONS);
-    assert_int_equal(busy, n->state == CORE_CLAIMING || n->state == CORE_RELEASING);
+    assert_int_equal(busy && !puts_back, n->state == CORE_CLAIMING || n->state == CORE_RELEASING);
     assert_true(n->state != CORE_CLAIMING || n->n_claiming > 0);
     assert_true(n->n_releasing == 0 || n->state == CORE_RELEASING);
-    assert_true(n->state != CORE_HOLDING || n->n_held > 0);
+    assert_true(n->state != CORE_HOLDING || n->n_held > 0 || puts_back);
     assert_true(n->n_held == 0 || busy || n->state == CORE_HOLDING || n->state == CORE_VERIFYING);
     assert_true(n->state != CORE_UP || n->seen);
     assert_true(n->state != CORE_DISARMED || (n->disarmed && !n->armed));
@@ -187,10 +188,14 @@ static inline void check_state(const struct world *w, uint32_t nic)
 
 static inline void check(const struct world *w)
 {
+    uint32_t verifying = 0;
+
     for (uint32_t i = 0; i < w->core.n_nics; i++) {
         check_counts(w, &w->nics[i]);
         check_state(w, i);
+        verifying += w->nics[i].state == CORE_VERIFYING;
     }
+    assert_int_equal(w->core.n_verifying, verifying);
 }
 
 /* Lets time pass; what falls due is served at its time, and must then be over or later. */

@@ -77,6 +77,88 @@ static void nothing_is_put_back_over_whoever_answers(void **state)
     assert_memory_equal(&w.nics[0].reason_mac, &lower_mac, sizeof lower_mac);
 }
 
+/* The ways not to know whether the source is still silent. */
+enum blindness {
+    UNHEARD,  /* answers were lost */
+    LATE,     /* we stood still */
+    JUST_NOW, /* the first look was too short ago to be answered */
+};
+
+static void be_blind(struct world *w, enum blindness how)
+{
+    switch (how) {
+    case UNHEARD:
+        core_on_unheard(&w->core, w->now_ns);
+        pass(w, SPACING_NS / 2);
+        break;
+    case LATE:
+        w->now_ns += 2 * LOOK_NS;
+        break;
+    case JUST_NOW:
+        core_on_unheard(&w->core, w->now_ns);
+        pass(w, LOOK_NS);
+        break;
+    }
+}
+
+static void it_is_put_back_at_once_where_the_source_is_known_to_be_silent(void **state)
+{
+    (void)state;
+    for (int how = -1; how <= JUST_NOW; how++) {
+        struct world w;
+
+        world_held(&w, 2);
+        w.sources[0].on_host = w.sources[0].on_nic = CORE_POLICY_MANUAL; /* it was approved */
+        pass(&w, 2 * LOOK_NS);
+        if (how >= 0)
+            be_blind(&w, (enum blindness)how);
+        forget(&w);
+        for (uint32_t i = 0; i < 2; i++) {
+            core_on_gone(&w.core, w.now_ns, i, false);
+            check(&w);
+        }
+        assert_int_equal(emitted(&w, CORE_CLAIM), how < 0 ? 2 : 0);
+        if (how < 0)
+            continue;
+        assert_state(&w, 0, CORE_VERIFYING);
+        witness(&w, 0);
+        pass(&w, 2 * ASKS * SPACING_NS);
+        assert_int_equal(emitted(&w, CORE_CLAIM), 2);
+        settle(&w, 0);
+        assert_state(&w, 0, CORE_HOLDING);
+        /* This time the source has come back meanwhile. */
+        pass(&w, 2 * LOOK_NS);
+        be_blind(&w, (enum blindness)how);
+        forget(&w);
+        core_on_gone(&w.core, w.now_ns, 1, false);
+        check(&w);
+        answer(&w, 1);
+        witness(&w, 0);
+        pass(&w, NSEC_PER_SEC);
+        assert_int_equal(emitted(&w, CORE_CLAIM), 0);
+        assert_state(&w, 0, CORE_HOLDING);
+    }
+}
+
+/* As long as its answers may be lost, a source that is back is not taken for gone. */
+static void who_hears_nothing_does_not_forget_it(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_held(&w, 1);
+    pass(&w, LOOK_NS);
+    prove_return(&w, 0);
+    for (int i = 0; i < 20; i++) {
+        pass(&w, LOOK_NS);
+        core_on_unheard(&w.core, w.now_ns);
+        check(&w);
+    }
+    assert_int_not_equal(w.nics[0].back_since_ns, NSEC_UNSET);
+    pass(&w, 10 * LOOK_NS);
+    assert_int_equal(w.nics[0].back_since_ns, NSEC_UNSET);
+}
+
 static void nothing_goes_home_over_whoever_answers(void **state)
 {
     struct world w;
@@ -143,6 +225,8 @@ int main(void)
         cmocka_unit_test(who_was_taken_for_the_source_may_be_another_target),
         cmocka_unit_test(nothing_moves_over_the_head_of_the_source),
         cmocka_unit_test(nothing_is_put_back_over_whoever_answers),
+        cmocka_unit_test(it_is_put_back_at_once_where_the_source_is_known_to_be_silent),
+        cmocka_unit_test(who_hears_nothing_does_not_forget_it),
         cmocka_unit_test(nothing_goes_home_over_whoever_answers),
         cmocka_unit_test(nothing_goes_home_over_the_head_of_the_source),
         cmocka_unit_test(many_addresses_take_turns),

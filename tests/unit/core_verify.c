@@ -361,6 +361,44 @@ static void broadcasts_that_cannot_be_finished_are_no_evidence(void **state)
     assert_int_equal(emitted(&w, CORE_CLAIM), 0);
 }
 
+/* Whatever was asked has to be asked again, in each kind of verify, and so often as answers are lost. */
+static void what_was_asked_while_answers_got_lost_does_not_count(void **state)
+{
+    struct core_refusal refusal;
+
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        struct world w;
+
+        world_pinged(&w);
+        if (kind == 0) {
+            for (int i = 0; i < MISSES; i++)
+                round_missed(&w, 0, 0);
+        } else {
+            round_missed(&w, 0, 0);
+            assert_int_equal(core_failover(&w.core, w.now_ns, 0, false, &refusal), 0);
+        }
+        if (kind == 2) {
+            witness(&w, 0);
+            pass(&w, 2 * ASKS * SPACING_NS);
+            settle(&w, 0);
+            core_on_gone_with_nic(&w.core, w.now_ns, 0);
+        }
+        for (int i = 0; i < 10; i++) {
+            assert_state(&w, 0, CORE_VERIFYING);
+            forget(&w);
+            core_on_unheard(&w.core, w.now_ns);
+            check(&w);
+            witness(&w, 0);
+            pass(&w, ASKS * SPACING_NS - 1);
+            assert_int_equal(emitted(&w, CORE_ASK), ASKS);
+        }
+        assert_int_equal(emitted(&w, CORE_CLAIM), 0);
+        pass(&w, SPACING_NS);
+        assert_int_equal(emitted(&w, CORE_CLAIM), 1);
+    }
+}
+
 static void a_ping_that_is_answered_while_verifying_ends_it(void **state)
 {
     struct world w;
@@ -414,6 +452,7 @@ int main(void)
         cmocka_unit_test(a_pinged_source_waits_for_its_broadcasts),
         cmocka_unit_test(broadcasts_that_cannot_be_finished_are_no_evidence),
         cmocka_unit_test(a_pinged_source_shows_its_mac_when_it_is_asked),
+        cmocka_unit_test(what_was_asked_while_answers_got_lost_does_not_count),
         cmocka_unit_test(a_ping_that_is_answered_while_verifying_ends_it),
     };
 
