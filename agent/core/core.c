@@ -118,7 +118,7 @@ void core_init(struct core *core, nsec_t now_ns)
         assert(a->nic < core->n_nics && a->target[0] < core->n_targets);
         assert(a->target[1] < core->n_targets || a->target[1] == CORE_NO_TARGET);
         core->nics[a->nic].n_monitored += a->monitored;
-        core->nics[a->nic].asked_apart |= a->monitored && !a->asked_by_link;
+        core->nics[a->nic].asked_apart |= !a->asked_by_link;
         address_join(core, i);
     }
     for (uint32_t i = 0; i < core->n_nics; i++) {

@@ -174,7 +174,7 @@ struct core_nic {
     bool stands;                   /* what went with a target NIC is to be claimed again as soon as there is a way */
     bool approved;                 /* this verify answers a question: the loss was found before, a person approved */
     bool intended;                 /* the intent to claim was broadcast since evidence_ns */
-    bool asked_apart;              /* rounds of some monitored address do not ask by ARP or ND: verify has to */
+    bool asked_apart;              /* no rounds ask for some address by ARP or ND: verify has to */
     uint32_t n_monitored;          /* of its addresses */
     uint32_t n_watched;            /* monitored addresses that count for the trigger and are not held by us */
     uint32_t n_up;                 /* of these: life UP */

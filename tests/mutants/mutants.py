@@ -27,6 +27,8 @@ MUTANTS = [
     Mutant("claims on a NIC without carrier", "agent/core/watch.c",
            "a->target[i] != CORE_NO_TARGET && core->targets[a->target[i]].fit", "a->target[i] != CORE_NO_TARGET",
            "isolation"),
+    Mutant("asks once alone for what is not monitored", "agent/core/core.c",
+           "asked_apart |= !a->asked_by_link", "asked_apart |= a->monitored && !a->asked_by_link", "evidence"),
     Mutant("ignores a rival's intent", "agent/core/verify.c",
            "    if (target == CORE_NO_TARGET || !may_yield(n))\n        return;\n", "    return;\n", "rivals"),
     Mutant("counts one miss too many", "agent/core/address.c",

@@ -224,6 +224,30 @@ static void the_odds_of_loss(void **state)
     scene_end(&s);
 }
 
+/* The source keeps an address that is not monitored, and answers for it more slowly than it did for the other one. */
+static void an_unmonitored_address_that_lives(void **state)
+{
+    (void)state;
+    for (uint64_t seed = sim_seed(); seed < sim_seed() + 20; seed++) {
+        struct scene s;
+
+        scene_begin_with(&s, seed);
+        sim_nic_add(s.source_nic, "192.0.2.11/24");
+        scene_watch(&s, "source web1 { interval 20ms; misses 3; nic eth0 {\n"
+                        "192.0.2.10/24 dev eth0; 192.0.2.11/24 dev eth0 { monitor no } } }");
+        sim_nic_set_faults(s.source_nic, &(struct sim_faults){.delay_ns = 2 * NSEC_PER_MSEC});
+        sim_nic_remove(s.source_nic, "192.0.2.10/24");
+        scene_run(&s, 10 * NSEC_PER_SEC);
+        assert_state(&s, "blocked");
+        assert_int_equal(s.agent->n_deeds, 0);
+        sim_host_set_alive(s.source, false);
+        scene_run(&s, NSEC_PER_SEC);
+        assert_holds(&s, SCENE_IP);
+        assert_holds(&s, "192.0.2.11");
+        scene_end(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +260,7 @@ int main(void)
         cmocka_unit_test(another_host_takes_the_address),
         cmocka_unit_test(thirty_percent_loss),
         cmocka_unit_test(the_odds_of_loss),
+        cmocka_unit_test(an_unmonitored_address_that_lives),
     };
 
     return scene_tell(tests);

@@ -361,6 +361,27 @@ static void broadcasts_that_cannot_be_finished_are_no_evidence(void **state)
     assert_int_equal(emitted(&w, CORE_CLAIM), 0);
 }
 
+/* No rounds ask for it: as many broadcasts have to go unanswered as for what is only pinged. */
+static void an_address_that_is_not_monitored_is_asked_for_by_verify(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_begin(&w);
+    add_source(&w);
+    add_nic(&w);
+    add_address(&w, 0, CORE_NO_TARGET);
+    *add_address(&w, 0, CORE_NO_TARGET) = (struct core_address){.target = {0, CORE_NO_TARGET}};
+    start(&w, 1);
+    round_answered(&w, 0, 0);
+    forget(&w);
+    lose(&w, 0, 0);
+    assert_int_equal(emitted(&w, CORE_ASK), 2 * ASKS);
+    pass(&w, SPACING_NS);
+    assert_int_equal(emitted(&w, CORE_ASK), 2 * ASKS);
+    assert_int_equal(emitted(&w, CORE_CLAIM), 2);
+}
+
 /* Whatever was asked has to be asked again, in each kind of verify, and so often as answers are lost. */
 static void what_was_asked_while_answers_got_lost_does_not_count(void **state)
 {
@@ -452,6 +473,7 @@ int main(void)
         cmocka_unit_test(a_pinged_source_waits_for_its_broadcasts),
         cmocka_unit_test(broadcasts_that_cannot_be_finished_are_no_evidence),
         cmocka_unit_test(a_pinged_source_shows_its_mac_when_it_is_asked),
+        cmocka_unit_test(an_address_that_is_not_monitored_is_asked_for_by_verify),
         cmocka_unit_test(what_was_asked_while_answers_got_lost_does_not_count),
         cmocka_unit_test(a_ping_that_is_answered_while_verifying_ends_it),
     };
