@@ -297,6 +297,17 @@ static void settle_contest(struct core *core, nsec_t now_ns, uint32_t address)
             emit_for_address(core, CORE_ANNOUNCE_AGAIN, i, core->addresses[i].held_on);
 }
 
+/* The probe that tells another target that we hold the address. */
+static void contest(struct core *core, nsec_t now_ns, uint32_t address)
+{
+    struct core_nic *n = &core->nics[core->addresses[address].nic];
+
+    if (is_recent(n->contested_ns, now_ns, CONTEST_NS))
+        return;
+    n->contested_ns = now_ns;
+    ask(core, address, NULL, true);
+}
+
 /* Somebody who is not the source answers for what we hold. */
 static void on_other(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
 {
@@ -305,10 +316,7 @@ static void on_other(struct core *core, nsec_t now_ns, uint32_t address, const s
     n->other_mac = *mac;
     n->other_ns = now_ns;
     say_of(core, CORE_CONFLICT, address, mac);
-    if (!is_recent(n->contested_ns, now_ns, CONTEST_NS)) {
-        n->contested_ns = now_ns;
-        ask(core, address, NULL, true);
-    }
+    contest(core, now_ns, address);
     settle_contest(core, now_ns, address);
 }
 
@@ -385,8 +393,11 @@ void return_on_probe(struct core *core, nsec_t now_ns, uint32_t address, const s
     }
     n->contest_mac = *mac;
     n->contest_ns = now_ns;
-    /* Whoever is just about to use it is told by our kernel. Whoever uses it already answers. */
-    if (!is_recent(n->other_ns, now_ns, CONTEST_WITHIN_NS) && !is_recent(n->asked_all_ns, now_ns, CONTEST_NS)) {
+    /* Whoever is just about to use it is told by our kernel. Whoever uses it already answers, or has answered before:
+     * he, too, needs both signs. */
+    if (is_recent(n->other_ns, now_ns, CONTEST_WITHIN_NS) && mac_address_equal(&n->other_mac, mac)) {
+        contest(core, now_ns, address);
+    } else if (!is_recent(n->asked_all_ns, now_ns, CONTEST_NS)) {
         n->asked_all_ns = now_ns;
         ask(core, address, NULL, false);
     }

@@ -43,6 +43,24 @@ static void who_was_taken_for_the_source_may_be_another_target(void **state)
     assert_reason(&w, 0, CORE_REASON_RIVAL);
 }
 
+/* He has heard our answers, but our probe came when he could not take it for a sign. */
+static void another_holder_who_probes_is_told_again(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_held(&w, 1);
+    core_on_answer(&w.core, w.now_ns, 0, &higher_mac);
+    assert_int_equal(intents(&w), 1);
+    for (int i = 0; i < 2; i++) { /* at most once a second */
+        pass(&w, 600 * NSEC_PER_MSEC);
+        forget(&w);
+        rival(&w, 0, &higher_mac);
+        assert_int_equal(intents(&w), i);
+    }
+    assert_state(&w, 0, CORE_HOLDING);
+}
+
 static void nothing_moves_over_the_head_of_the_source(void **state)
 {
     struct world w;
@@ -223,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_stood_still_does_not_forget_it),
         cmocka_unit_test(who_was_taken_for_the_source_may_be_another_target),
+        cmocka_unit_test(another_holder_who_probes_is_told_again),
         cmocka_unit_test(nothing_moves_over_the_head_of_the_source),
         cmocka_unit_test(nothing_is_put_back_over_whoever_answers),
         cmocka_unit_test(it_is_put_back_at_once_where_the_source_is_known_to_be_silent),
