@@ -282,7 +282,8 @@ TESTS    := $(wildcard tests/unit/*.c tests/sim/*.c tests/fuzz/*.c tests/faults/
 PYTHON   := $(wildcard tests/*.py tests/*/*.py)
 SCRIPTS  := $(wildcard .ci/*) $(wildcard tests/*.sh tests/*/*.sh)
 # Objects that must be pure: events in, actions out. The announcer alone may allocate.
-PURE     := $(call objects_of,core) $(call objects_of,base) $(BUILD)/probes/tracker.o $(BUILD)/arp/frame.o
+PURE     := $(call objects_of,core) $(call objects_of,base) $(BUILD)/probes/tracker.o $(BUILD)/arp/frame.o \
+            $(BUILD)/arp/filter.o
 PURE_ALLOCATING := $(BUILD)/arp/announcer.o
 
 LINTS := format tidy cppcheck includes purity style grammar man scripts systemd selftest

@@ -1,30 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arp/port.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <pcap/pcap.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "agent/base/cleanup.h"
+#include "arp/filter.h"
 
 /* Bytes kept of a frame: any advertisement that a neighbour sends, and the addresses of any packet. */
 #define PORT_FRAME_BYTES 128
 /* Kernel memory for frames that wait to be read: some 2000 of them. */
 #define PORT_BUFFER_BYTES (512 * 1024)
-/* What is always heard. libpcap's `icmp6` would also let fragments through, which neighbour discovery never uses. */
-#define PORT_FILTER "arp or (ip6[6] == 58 and (ip6[40] == 135 or ip6[40] == 136))"
-/* Room for that and for every watched address. */
-#define PORT_FILTER_TEXT 4096
-
 struct arp_port {
     pcap_t *handle;                                  /* libpcap's; owns the descriptor */
     int fd;                                          /* its descriptor */
@@ -38,11 +31,6 @@ struct arp_port {
     uint64_t dropped;                                /* frames lost since the port was opened */
     uint32_t dropped_seen;                           /* libpcap's count of them, which wraps, when it was last asked */
 };
-
-/* A struct sock_filter is what libpcap calls a struct bpf_insn: its program can be handed to the kernel as it is. */
-_Static_assert(sizeof(struct bpf_insn) == sizeof(struct sock_filter) &&
-                   offsetof(struct bpf_insn, k) == offsetof(struct sock_filter, k),
-               "libpcap's programs are the kernel's");
 
 static void close_handle(pcap_t **handle)
 {
@@ -134,21 +122,6 @@ static int check_nic(const struct arp_port *port)
     return answer.ifr_flags & IFF_UP ? 0 : -ENETDOWN;
 }
 
-static void write_filter(const struct mac_address *own, const struct ip_address *addresses, size_t count,
-                         char text[static PORT_FILTER_TEXT])
-{
-    char ip[IP_ADDRESS_TEXT], mac[MAC_ADDRESS_TEXT];
-    size_t used = (size_t)snprintf(text, PORT_FILTER_TEXT, "%s", PORT_FILTER);
-
-    for (size_t i = 0; i < count; i++) {
-        assert(used < PORT_FILTER_TEXT);
-        used += (size_t)snprintf(text + used, PORT_FILTER_TEXT - used, " or (ether dst %s and %s dst %s)",
-                                 mac_address_format(own, mac), addresses[i].family == AF_INET ? "ip" : "ip6",
-                                 ip_address_format(&addresses[i], ip));
-    }
-    assert(used < PORT_FILTER_TEXT);
-}
-
 /*
  * Puts the filter on. pcap_setfilter would shut everything out for a moment first, so as to empty the queue, and with
  * it whoever objects to our claim just then. The kernel changes a filter in one step; frames that came in under the
@@ -157,19 +130,11 @@ static void write_filter(const struct mac_address *own, const struct ip_address 
 static int attach_filter(const struct arp_port *port, const struct mac_address *own, const struct ip_address *addresses,
                          size_t count)
 {
-    char text[PORT_FILTER_TEXT];
-    struct bpf_program compiled;
-    struct sock_fprog program;
-    int r;
+    struct sock_filter code[ARP_FILTER_MAX(ARP_PORT_WATCHED_MAX)];
+    struct sock_fprog program = {.filter = code};
 
-    write_filter(own, addresses, count, text);
-    if (pcap_compile(port->handle, &compiled, text, 1, PCAP_NETMASK_UNKNOWN) < 0)
-        return -EINVAL;
-    program.len = (unsigned short)compiled.bf_len;
-    program.filter = (struct sock_filter *)compiled.bf_insns;
-    r = setsockopt(port->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ? -errno : 0;
-    pcap_freecode(&compiled);
-    return r;
+    program.len = (unsigned short)arp_filter_write(code, PORT_FRAME_BYTES, own, addresses, count);
+    return setsockopt(port->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ? -errno : 0;
 }
 
 int arp_port_open(struct arp_port **ret, const char *name, int ifindex, const struct arp_port_callbacks *callbacks,

@@ -4,12 +4,10 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
-#include <pcap/pcap.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -29,54 +27,16 @@ struct link_probe {
     uint64_t dropped;             /* replies lost; the kernel forgets its count when asked */
 };
 
-static void free_code(struct bpf_program *program)
-{
-    pcap_freecode(program);
-}
-
-static void close_pcap(pcap_t **pcap)
-{
-    pcap_close(*pcap);
-}
-
-static int attach_filter(int fd, const char *expression)
-{
-    CLEANUP(free_code) struct bpf_program program = {0};
-    CLEANUP_FREE struct sock_filter *code = NULL;
-    struct sock_fprog filter;
-
-    {
-        CLEANUP(close_pcap) pcap_t *pcap = pcap_open_dead(DLT_EN10MB, INBOX_BYTES);
-
-        if (!pcap)
-            return -ENOMEM;
-        if (pcap_compile(pcap, &program, expression, 1, PCAP_NETMASK_UNKNOWN) < 0)
-            return -EINVAL;
-    }
-    code = calloc(program.bf_len, sizeof *code);
-    if (!code)
-        return -ENOMEM;
-    for (unsigned i = 0; i < program.bf_len; i++) {
-        const struct bpf_insn *insn = &program.bf_insns[i];
-
-        code[i] = (struct sock_filter){.code = insn->code, .jt = insn->jt, .jf = insn->jf, .k = insn->k};
-    }
-    filter = (struct sock_fprog){.len = (unsigned short)program.bf_len, .filter = code};
-    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0 ? -errno : 0;
-}
-
 static int open_socket(const struct link_kind *kind)
 {
     struct sockaddr_ll all_nics = {.sll_family = AF_PACKET, .sll_protocol = htons(kind->protocol)};
     /* Protocol 0 receives nothing until the filter is in place; with one protocol, incoming frames only. */
     CLEANUP_CLOSE int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int r;
 
     if (fd < 0)
         return -errno;
-    r = attach_filter(fd, kind->filter);
-    if (r < 0)
-        return r;
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &kind->filter, sizeof kind->filter) < 0)
+        return -errno;
     if (bind(fd, (const struct sockaddr *)&all_nics, sizeof all_nics) < 0)
         return -errno;
     return TAKE_FD(fd);

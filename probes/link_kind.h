@@ -2,6 +2,8 @@
 /* Only for this folder. What the ARP probe and the ND probe each say for themselves; link.c has what they share. */
 #pragma once
 
+#include <linux/filter.h>
+
 #include "arp/frame.h"
 #include "probes/probe.h"
 
@@ -14,9 +16,9 @@ struct link_arrival {
 
 struct link_kind {
     enum probe_kind kind;
-    uint8_t family;     /* of the addresses that it asks for */
-    uint16_t protocol;  /* Ethernet type, as in a header (host order) */
-    const char *filter; /* libpcap expression that lets only answers through */
+    uint8_t family;           /* of the addresses that it asks for */
+    uint16_t protocol;        /* Ethernet type, as in a header (host order); the filter sees no other */
+    struct sock_fprog filter; /* lets only answers through */
     /* Whether a well-formed frame is an answer to a request of ours. */
     bool (*is_answer)(const struct arp_heard *heard, const struct link_arrival *arrival);
 };

@@ -6,7 +6,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -72,25 +71,11 @@ struct control {
 static struct control nobody;
 static struct control *control = &nobody;
 static bool named; /* this is one of the programs under test */
-/* Where libpcap's code is: its compiler of filters ends the process when memory runs out, see README.md. */
-static uintptr_t exempt_from, exempt_to;
 
 /* Of glibc: what malloc is before anybody has taken its name. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *memory, size_t size);
-
-static int find_pcap(struct dl_phdr_info *library, size_t size, void *userdata)
-{
-    (void)size;
-    (void)userdata;
-    for (int i = 0; strstr(library->dlpi_name, "/libpcap.so") && i < library->dlpi_phnum; i++)
-        if (library->dlpi_phdr[i].p_type == PT_LOAD && library->dlpi_phdr[i].p_flags & PF_X) {
-            exempt_from = library->dlpi_addr + library->dlpi_phdr[i].p_vaddr;
-            exempt_to = exempt_from + library->dlpi_phdr[i].p_memsz;
-        }
-    return 0;
-}
 
 __attribute__((constructor)) static void attach(void)
 {
@@ -105,7 +90,6 @@ __attribute__((constructor)) static void attach(void)
     if (memory == MAP_FAILED)
         abort();
     named = strncmp(program_invocation_short_name, "standin", 7) == 0;
-    dl_iterate_phdr(find_pcap, NULL);
     control = memory;
 }
 
@@ -130,26 +114,19 @@ static bool fails(enum function function)
 }
 
 #ifndef KEEP_MEMORY
-/* Whether this allocation fails, which that code asked for. */
-static bool memory_fails(const void *caller)
-{
-    return ((uintptr_t)caller < exempt_from || (uintptr_t)caller >= exempt_to) && fails(F_MEMORY);
-}
-#define MEMORY_FAILS() memory_fails(__builtin_return_address(0))
-
 void *malloc(size_t size)
 {
-    return MEMORY_FAILS() ? NULL : __libc_malloc(size);
+    return fails(F_MEMORY) ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t n, size_t size)
 {
-    return MEMORY_FAILS() ? NULL : __libc_calloc(n, size);
+    return fails(F_MEMORY) ? NULL : __libc_calloc(n, size);
 }
 
 void *realloc(void *memory, size_t size)
 {
-    return MEMORY_FAILS() ? NULL : __libc_realloc(memory, size);
+    return fails(F_MEMORY) ? NULL : __libc_realloc(memory, size);
 }
 
 void *reallocarray(void *memory, size_t n, size_t size)
@@ -160,13 +137,13 @@ void *reallocarray(void *memory, size_t n, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    return MEMORY_FAILS() ? NULL : __libc_realloc(memory, bytes);
+    return fails(F_MEMORY) ? NULL : __libc_realloc(memory, bytes);
 }
 
 char *strdup(const char *text)
 {
     size_t size = strlen(text) + 1;
-    char *copy = MEMORY_FAILS() ? NULL : __libc_malloc(size);
+    char *copy = fails(F_MEMORY) ? NULL : __libc_malloc(size);
 
     return copy ? memcpy(copy, text, size) : NULL;
 }

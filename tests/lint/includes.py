@@ -19,7 +19,7 @@ LIBRARIES = {
     "netlink/": {"netlink"},
     "libmnl/": {"netlink"},
     "linux/netfilter": {"netlink"},
-    "pcap": {"arp", "probes"},
+    "pcap": {"arp"},
     "jansson.h": {"control", "shell"},
     # Threads are for what must wait for a disk.
     "pthread.h": {"effects", "shell"},
