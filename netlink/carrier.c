@@ -41,20 +41,25 @@ static int is_up(const struct links *links, int ifindex)
     return (request.ifr_flags & IFF_UP) != 0;
 }
 
-/* Some devices (dummy) have nothing to do with ethtool; IFLA_CARRIER of a fresh answer is never behind either. */
-static int ask_by_netlink(const struct links *links, int ifindex)
+/*
+ * Some devices (dummy) have nothing to do with ethtool; IFLA_CARRIER of a fresh answer is never behind either. What a
+ * dump tells while it is read must not lead here, and does not: that something was taken off is told at its end.
+ */
+static int ask_by_netlink(struct links *links, int ifindex)
 {
     struct rtnl_link *link = NULL;
-    int error = rtnl_link_get_kernel(links->questions, ifindex, NULL, &link), carrier;
+    int error = links_errno(rtnl_link_get_kernel(links->questions, ifindex, NULL, &link)), carrier;
 
+    if (error < 0 && error != -ENODEV) /* which is the kernel's answer */
+        (void)links_open_questions(links);
     if (error < 0)
-        return links_errno(error);
+        return error;
     carrier = (rtnl_link_get_flags(link) & IFF_UP) && rtnl_link_get_carrier(link);
     rtnl_link_put(link);
     return carrier;
 }
 
-static int ask_device(const struct links *links, int ifindex)
+static int ask_device(struct links *links, int ifindex)
 {
     struct ethtool_value value = {.cmd = ETHTOOL_GLINK};
     struct ifreq request;

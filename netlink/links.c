@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Caches and events. libnl's manager keeps the caches of links, neighbours and routes; links are mirrored into a table
- * of our own, and addresses live in that table alone (see table.h).
+ * Caches and events. libnl has the caches of links, neighbours and routes; links are mirrored into a table of our own,
+ * and addresses live in that table alone (see table.h). Not used is libnl's manager of caches: it ends the process when
+ * it can have no socket, and waits for ever where its first question was not sent.
  */
 #include "netlink/links.h"
 
@@ -172,23 +173,59 @@ static void put_address(struct links *links, const struct link_address *address)
         links->callbacks.address_changed(links->userdata, address, true);
 }
 
-/* Every message, of events and dumps alike; the manager has no cache of addresses and passes over them. */
-static int on_message(struct nl_msg *message, void *userdata)
+static void take_address(struct links *links, uint16_t type, const struct address_message *message)
 {
-    const struct nlmsghdr *header = nlmsg_hdr(message);
-    struct links *links = userdata;
-    struct address_message parsed;
-    struct link_address address = {};
+    struct link_address address = {.ifindex = message->ifindex, .ip = message->ip, .prefix = message->prefix};
 
-    if (message_parse_address(header, &parsed) < 0)
-        return NL_OK;
-    address.ifindex = parsed.ifindex;
-    address.ip = parsed.ip;
-    address.prefix = parsed.prefix;
-    if (header->nlmsg_type == RTM_NEWADDR)
+    if (type == RTM_NEWADDR)
         put_address(links, &address);
     else if (table_remove_address(&links->table, &address))
         address_gone(links, &address);
+}
+
+/* The cache that messages of a type are about; NULL where there is none. */
+static struct nl_cache *cache_of(const struct links *links, int type)
+{
+    switch (type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+        return links->link_cache;
+    case RTM_NEWNEIGH:
+    case RTM_DELNEIGH:
+        return links->neighbour_cache;
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+        return links->route_cache;
+    default:
+        return NULL;
+    }
+}
+
+/* What libnl made of a message. */
+static void take_object(struct nl_object *object, void *userdata)
+{
+    struct links *links = userdata;
+    struct nl_cache *cache = cache_of(links, nl_object_get_msgtype(object));
+    int error = nl_cache_include(cache, object, cache == links->link_cache ? on_link : NULL, links);
+
+    if (error < 0)
+        links->error = links_errno(error);
+}
+
+/* Every message, of events and of the dump of addresses. */
+static int on_message(struct nl_msg *message, void *userdata)
+{
+    struct links *links = userdata;
+    uint16_t type = nlmsg_hdr(message)->nlmsg_type;
+    struct address_message parsed;
+    int error = 0;
+
+    if (message_parse_address(nlmsg_hdr(message), &parsed) == 0)
+        take_address(links, type, &parsed);
+    else if (cache_of(links, type))
+        error = nl_msg_parse(message, take_object, links);
+    if (error < 0)
+        links->error = links_errno(error);
     return NL_OK;
 }
 
@@ -215,11 +252,7 @@ static int dump_addresses(struct links *links)
     return links->error;
 }
 
-/*
- * The socket for questions, anew where there was one: once a question failed halfway, libnl's count of sequence numbers
- * is not the kernel's any more, and every later answer would be refused.
- */
-static int open_questions(struct links *links)
+int links_open_questions(struct links *links)
 {
     struct nl_sock *questions = nl_socket_alloc();
     int error;
@@ -242,98 +275,54 @@ static int open_questions(struct links *links)
     return 0;
 }
 
-static int open_sockets(struct links *links)
+static int open_events(struct links *links)
 {
     int size = EVENTS_BYTES, fd, error;
 
-    links->device_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (links->device_fd < 0)
-        return -errno;
-    error = open_questions(links);
-    if (error < 0)
-        return error;
     links->events = nl_socket_alloc();
     if (!links->events)
         return -ENOMEM;
-    error = nl_cache_mngr_alloc(links->events, NETLINK_ROUTE, 0, &links->manager);
+    nl_socket_disable_seq_check(links->events);
+    nl_socket_disable_msg_peek(links->events);
+    error = nl_connect(links->events, NETLINK_ROUTE);
     if (error == 0)
-        error = nl_socket_modify_cb(links->events, NL_CB_MSG_IN, NL_CB_CUSTOM, on_message, links);
+        error = nl_socket_set_nonblocking(links->events);
     if (error == 0)
         error = nl_socket_set_msg_buf_size(links->events, EVENT_BYTES_MAX);
     if (error == 0)
-        error = nl_socket_add_memberships(links->events, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_NONE);
+        error = nl_socket_modify_cb(links->events, NL_CB_VALID, NL_CB_CUSTOM, on_message, links);
+    if (error == 0)
+        error = nl_socket_add_memberships(links->events, RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR,
+                                          RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_NONE);
     if (error < 0)
         return links_errno(error);
-    nl_socket_disable_msg_peek(links->events);
     fd = nl_socket_get_fd(links->events);
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
     return attach_filter(links->events);
 }
 
-static int fill_caches(struct links *links)
+/* Events before anything is asked: what changes meanwhile is told of. */
+static int open_sockets(struct links *links)
 {
-    int error = nl_cache_mngr_add(links->manager, "route/link", on_link, links, &links->link_cache);
-
-    if (error == 0)
-        error = nl_cache_mngr_add(links->manager, "route/neigh", NULL, NULL, &links->neighbour_cache);
-    if (error == 0)
-        error = nl_cache_mngr_add(links->manager, "route/route", NULL, NULL, &links->route_cache);
-    if (error < 0)
-        return links_errno(error);
-    for (struct nl_object *object = nl_cache_get_first(links->link_cache); object; object = nl_cache_get_next(object))
-        on_link(links->link_cache, object, NL_ACT_NEW, links);
-    links_prune_routes(links);
-    return dump_addresses(links);
-}
-
-int links_open(struct links **ret, const struct links_callbacks *callbacks, void *userdata)
-{
-    struct links *links = calloc(1, sizeof *links);
-    uint64_t seed;
     int error;
 
-    if (!links)
-        return -ENOMEM;
-    links->device_fd = -EBADF;
-    links->callbacks = *callbacks;
-    links->userdata = userdata;
-    error = getrandom(&seed, sizeof seed, 0) == sizeof seed ? 0 : -EIO;
-    table_init(&links->table, seed);
+    links->device_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (links->device_fd < 0)
+        return -errno;
+    error = open_events(links);
+    return error < 0 ? error : links_open_questions(links);
+}
+
+static int alloc_caches(struct links *links)
+{
+    int error = nl_cache_alloc_name("route/link", &links->link_cache);
+
     if (error == 0)
-        error = open_sockets(links);
+        error = nl_cache_alloc_name("route/neigh", &links->neighbour_cache);
     if (error == 0)
-        error = fill_caches(links);
-    if (error < 0) {
-        links_close(links);
-        return error;
-    }
-    links->opened = true;
-    *ret = links;
-    return 0;
-}
-
-void links_close(struct links *links)
-{
-    if (!links)
-        return;
-    /* The manager frees its caches. It leaves the socket, which is ours. */
-    nl_cache_mngr_free(links->manager);
-    nl_socket_free(links->events);
-    nl_socket_free(links->questions);
-    cleanup_close_fd(&links->device_fd);
-    table_clear(&links->table);
-    free(links);
-}
-
-int links_fd(const struct links *links)
-{
-    return nl_socket_get_fd(links->events);
-}
-
-uint64_t links_overruns(const struct links *links)
-{
-    return links->overruns;
+        error = nl_cache_alloc_name("route/route", &links->route_cache);
+    return links_errno(error);
 }
 
 /* Reads everything anew; differences are told as if they had been notified. */
@@ -354,9 +343,69 @@ static int resync(struct links *links)
     if (error < 0)
         return links_errno(error);
     links_prune_routes(links);
-    if (links->callbacks.resynced)
-        links->callbacks.resynced(links->userdata);
     return 0;
+}
+
+int links_open(struct links **ret, const struct links_callbacks *callbacks, void *userdata)
+{
+    struct links *links = calloc(1, sizeof *links);
+    uint64_t seed;
+    int error;
+
+    if (!links)
+        return -ENOMEM;
+    links->device_fd = -EBADF;
+    links->callbacks = *callbacks;
+    links->userdata = userdata;
+    error = getrandom(&seed, sizeof seed, 0) == sizeof seed ? 0 : -EIO;
+    table_init(&links->table, seed);
+    if (error == 0)
+        error = open_sockets(links);
+    if (error == 0)
+        error = alloc_caches(links);
+    if (error == 0)
+        error = resync(links);
+    if (error < 0) {
+        links_close(links);
+        return error;
+    }
+    links->opened = true;
+    *ret = links;
+    return 0;
+}
+
+void links_close(struct links *links)
+{
+    if (!links)
+        return;
+    nl_cache_free(links->link_cache);
+    nl_cache_free(links->neighbour_cache);
+    nl_cache_free(links->route_cache);
+    nl_socket_free(links->events);
+    nl_socket_free(links->questions);
+    cleanup_close_fd(&links->device_fd);
+    table_clear(&links->table);
+    free(links);
+}
+
+int links_fd(const struct links *links)
+{
+    return nl_socket_get_fd(links->events);
+}
+
+uint64_t links_overruns(const struct links *links)
+{
+    return links->overruns;
+}
+
+static int read_events(struct links *links)
+{
+    int error;
+
+    do
+        error = nl_recvmsgs_default(links->events);
+    while (error == 0);
+    return error == -NLE_AGAIN ? 0 : error;
 }
 
 int links_on_readable(struct links *links)
@@ -368,7 +417,7 @@ int links_on_readable(struct links *links)
      * read first: applied on top of a newer dump they would bring back what is gone.
      */
     for (unsigned attempt = 0; attempt < DRAIN_ATTEMPTS && error < 0; attempt++) {
-        error = nl_cache_mngr_data_ready(links->manager);
+        error = read_events(links);
         links->stale = links->stale || error < 0;
     }
     if (error < 0)
@@ -380,7 +429,9 @@ int links_on_readable(struct links *links)
     error = resync(links);
     links->stale = error < 0;
     if (error < 0)
-        (void)open_questions(links); /* where this fails too, the next try comes back here */
+        (void)links_open_questions(links); /* where this fails too, the next try comes back here */
+    else if (links->callbacks.resynced)
+        links->callbacks.resynced(links->userdata);
     return error;
 }
 

@@ -8,9 +8,8 @@
 #include "netlink/table.h"
 
 struct links {
-    struct nl_sock *events;        /* notifications, read by the manager */
-    struct nl_sock *questions;     /* dumps */
-    struct nl_cache_mngr *manager; /* of the three caches */
+    struct nl_sock *events;    /* notifications */
+    struct nl_sock *questions; /* dumps, and what is asked of one NIC */
     struct nl_cache *link_cache;
     struct nl_cache *neighbour_cache;
     struct nl_cache *route_cache; /* default routes of the main table only */
@@ -26,6 +25,12 @@ struct links {
 
 /* libnl's error as negative errno. */
 int links_errno(int nl_error);
+
+/*
+ * The socket for questions, anew where there was one: once a question failed halfway, libnl's count of sequence numbers
+ * is not the kernel's any more, and every later answer would be refused. On failure the old one stays.
+ */
+int links_open_questions(struct links *links);
 
 /*
  * Takes out of the route cache all but the default routes of the main table, and of those the ones whose NICs are all

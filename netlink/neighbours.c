@@ -45,8 +45,6 @@ void links_prune_routes(struct links *links)
 {
     struct nl_object *object, *next;
 
-    if (!links->route_cache)
-        return;
     for (object = nl_cache_get_first(links->route_cache); object; object = next) {
         struct rtnl_route *route = (struct rtnl_route *)object;
 

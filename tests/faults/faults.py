@@ -7,7 +7,7 @@ import os
 import random
 import struct
 import sys
-from typing import Callable, Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Tuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "netns"))
 
@@ -96,7 +96,7 @@ class Faults:
         return {name: count for name, count in zip(NAMES, counts) if count > 0}
 
 
-def trials(faults: Faults, sample: int, leave_out: Callable[[Trial], bool] = lambda trial: False) -> Iterator[Trial]:
+def trials(faults: Faults, sample: int) -> Iterator[Trial]:
     """
     Of the calls that were counted just now: each Nth of each function, once and from then on. Where FAULTS=all is not
     set, until so many as SEED chooses were hit, the functions in turn. A fault that the program did not come to counts
@@ -110,7 +110,6 @@ def trials(faults: Faults, sample: int, leave_out: Callable[[Trial], bool] = lam
         errors = ERRORS[function]
         of_it = [Trial(function, nth, errors[nth % len(errors)], lasting)
                  for nth in range(1, count + 1) for lasting in (False, True)]
-        of_it = [trial for trial in of_it if not leave_out(trial)]
         chance.shuffle(of_it)
         by_function.append(of_it)
     chance.shuffle(by_function)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "agent/base/cleanup.h"
@@ -378,6 +379,47 @@ static void test_what_cannot_be_asked_is_not_waited_for(void **state)
     assert_int_equal(world->resyncs, 1);
 }
 
+static void test_nothing_is_waited_for_at_open_either(void **state)
+{
+    static const struct links_callbacks callbacks = {.link_changed = on_link};
+    struct links *second = NULL;
+    int error;
+
+    unsendable = true;
+    alarm(30); /* of patience */
+    error = links_open(&second, &callbacks, *state);
+    alarm(0);
+    unsendable = false;
+    assert_true(error < 0);
+    assert_null(second);
+}
+
+/* It ends with an error, wherever descriptors run out, and with nothing left open. */
+static void test_no_descriptor_is_no_end(void **state)
+{
+    static const struct links_callbacks callbacks = {.link_changed = on_link};
+    int next = fcntl(0, F_DUPFD_CLOEXEC, 0), error = -EMFILE;
+    struct world *world = *state;
+    struct links *second = NULL;
+    struct rlimit before, few;
+
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    for (few.rlim_cur = (rlim_t)next; error < 0 && few.rlim_cur < (rlim_t)next + 8; few.rlim_cur++) {
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        error = links_open(&second, &callbacks, world);
+        assert_true(error == 0 || !second);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(error, 0);
+    assert_int_equal(few.rlim_cur, next + 4); /* three sockets were needed */
+    links_close(second);
+    error = fcntl(0, F_DUPFD_CLOEXEC, 0);
+    assert_int_equal(error, next);
+    close(error);
+}
+
 static void test_an_overrun_without_change_tells_nothing_but_itself(void **state)
 {
     struct world *world = *state;
@@ -410,6 +452,8 @@ int main(void)
         TEST(test_an_overrun_is_made_good),
         TEST(test_a_failed_resync_is_tried_again),
         TEST(test_what_cannot_be_asked_is_not_waited_for),
+        TEST(test_nothing_is_waited_for_at_open_either),
+        TEST(test_no_descriptor_is_no_end),
         TEST(test_an_overrun_without_change_tells_nothing_but_itself),
     };
 
