@@ -154,6 +154,27 @@ class Restart(Story):
         agent.wait_state("web1/eth0", "up")
         self.assert_never_held(V4)
 
+    def test_killed_before_it_was_written(self) -> None:
+        """No journal, and half of what was held, then nothing, is still there: what is there is held on to."""
+        agent = self.holding(PATIENT)
+        for left in (V4,), ():
+            with self.subTest(left):
+                self.wait_journal(agent, "held 32", "held 128")
+                agent.kill()
+                self.end_guard(agent)
+                os.unlink(os.path.join(agent.state, "journal"))
+                self.target.nic("eth0").remove_address(f"{V6}/128")
+                if not left:
+                    self.target.nic("eth0").remove_address(f"{V4}/32")
+                agent.start()
+                if left:
+                    self.assertIn("held already", agent.wait_state("web1/eth0", "holding")["reason"])
+                    self.wait_until(lambda: agent.address(V6).get("held_on"), "the other is held again")
+                    self.assert_held(V4, V6)
+        # Nobody knows that its source was ever alive.
+        agent.wait_state("web1/eth0", "unseen")
+        self.assert_never_held(V4, V6)
+
     def test_orphans_and_foreign_addresses(self) -> None:
         """In the file no more: taken off. Without our mark: left alone, though the journal calls it held."""
         agent = self.holding(PATIENT)

@@ -224,6 +224,36 @@ static void rebooted_while_holding(void **state)
     }
 }
 
+/* Killed before its journal was written: what is on the NIC is held on to, and of nothing else is anything known. */
+static void no_journal_was_written(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    for (int n_left = 0; n_left <= 2; n_left++) {
+        hold(&s, FAST);
+        sim_agent_kill(s.agent);
+        sim_agent_keep_journal(s.agent, NULL, 0);
+        if (n_left < 2)
+            sim_nic_remove(s.target_nic, SCENE_IP6 "/128");
+        if (n_left < 1)
+            sim_nic_remove(s.target_nic, SCENE_IP "/32");
+        sim_agent_begin(s.agent, FAST);
+        assert_state(&s, n_left ? "holding" : "unseen");
+        scene_run(&s, NSEC_PER_MIN);
+        if (n_left) {
+            assert_state(&s, "holding");
+            assert_holds(&s, SCENE_IP);
+            assert_holds(&s, SCENE_IP6);
+        } else {
+            assert_state(&s, "unseen");
+            assert_free(&s, SCENE_IP);
+        }
+        assert_int_equal(sim_agent_did(s.agent, SIM_RELEASE, NULL), 0);
+        scene_end(&s);
+    }
+}
+
 /* The guard, or a lease, took off what the journal calls held: it is lost and verified before it is claimed again. */
 static void gone_before_the_restart(void **state)
 {
@@ -485,6 +515,7 @@ int main(void)
         cmocka_unit_test(a_question_through_a_reboot),
         cmocka_unit_test(rebooted_while_holding),
         cmocka_unit_test(gone_before_the_restart),
+        cmocka_unit_test(no_journal_was_written),
         cmocka_unit_test(adopted_too_late),
         cmocka_unit_test(orphans_are_released),
         cmocka_unit_test(a_renamed_source_is_unseen),
