@@ -26,6 +26,8 @@
 #define SEND_NS (2 * NSEC_PER_MSEC)
 /* Answers are 36 bytes where NETLINK_CAP_ACK is there; else they repeat the request. */
 #define ANSWER_BYTES 8192
+/* Reads in one go that may fail because answers were lost; then it is the socket that has failed. */
+#define UNREADABLE_MAX 64
 
 /* A request on its way. */
 struct entry {
@@ -442,6 +444,7 @@ static void report(struct claims *claims)
 int claims_on_readable(struct claims *claims)
 {
     alignas(struct nlmsghdr) char buffer[ANSWER_BYTES];
+    unsigned unreadable = 0;
     ssize_t length;
 
     assert(!claims->reporting);
@@ -450,7 +453,7 @@ int claims_on_readable(struct claims *claims)
         if (length == -EAGAIN)
             break;
         /* Lost or unreadable answers show as missing ones; the rest of the queue is whole. */
-        if (length == -ENOBUFS || length == -EMSGSIZE)
+        if ((length == -ENOBUFS || length == -EMSGSIZE) && unreadable++ < UNREADABLE_MAX)
             continue;
         if (length < 0)
             return (int)length;

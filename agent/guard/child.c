@@ -39,6 +39,8 @@
 #define STALL_PART 8
 /* Packets read before judging: more than the socket holds, so all that was there. */
 #define PACKETS_MAX 4096
+/* So many reads in a row that fail where the other end is closed are that end, too. */
+#define UNREAD_MAX 100
 /* Between two batches: others need the kernel's locks, and a sleep resets the count of RLIMIT_RTTIME. */
 #define BATCH_PAUSE_NS (200 * NSEC_PER_USEC)
 /* The same after a batch of which something failed that may succeed later; and how many of these are enough. */
@@ -51,12 +53,14 @@
 struct child {
     const struct child_options *options;
     int socket;               /* leads to the agent; -EBADF when that is gone */
+    unsigned unread;          /* reads in a row that failed after its other end was closed */
     struct claims *claims;    /* opened at the start: in need there may be no memory or descriptor for it */
     struct notes held;        /* what the agent holds, the newest last */
     nsec_t beat_ns;           /* when the agent was last well, or when it began to hold something */
     nsec_t excused_until_ns;  /* not judged before */
     bool excused;             /* in this silence already */
     nsec_t gone_ns;           /* when the agent was seen to be gone; NSEC_UNSET */
+    bool hung_up;             /* the socket's other end was closed: what was sent may still be there */
     bool removing;            /* of an agent that is gone: decided once, for all */
     bool dismissed;           /* told to end */
     nsec_t wake_ns;           /* when there is something to be judged again; NSEC_NEVER */
@@ -104,13 +108,14 @@ static void report(const struct child *child, enum message_kind kind, int value)
 }
 
 /* Waits for the agent, or until wake_ns. */
-static void wait_for_event(const struct child *child)
+static void wait_for_event(struct child *child)
 {
     struct pollfd agent = {.fd = child->socket, .events = POLLIN};
     nsec_t now_ns = now_on_clock(), wait_ns = child->wake_ns > now_ns ? child->wake_ns - now_ns : 0;
     struct timespec wait = {.tv_sec = wait_ns / NSEC_PER_SEC, .tv_nsec = wait_ns % NSEC_PER_SEC};
 
-    ppoll(&agent, 1, child->wake_ns == NSEC_NEVER ? NULL : &wait, NULL);
+    child->hung_up =
+        ppoll(&agent, 1, child->wake_ns == NSEC_NEVER ? NULL : &wait, NULL) > 0 && (agent.revents & POLLHUP);
 }
 
 static void take_note(struct child *child, const struct note *note)
@@ -142,6 +147,13 @@ static void take_order(struct child *child, const struct message_order *order)
     }
 }
 
+static void lose_agent(struct child *child)
+{
+    close(child->socket);
+    child->socket = -EBADF;
+    child->gone_ns = now_on_clock();
+}
+
 /* Reads all that is there, so that nobody is judged for what was not read yet. */
 static void read_agent(struct child *child)
 {
@@ -151,13 +163,12 @@ static void read_agent(struct child *child)
     for (unsigned i = 0; i < PACKETS_MAX && child->socket >= 0; i++) {
         ssize_t length = recv(child->socket, packet, sizeof packet, MSG_DONTWAIT | MSG_TRUNC);
 
+        child->unread = length < 0 && child->hung_up ? child->unread + 1 : 0;
         if (length > 0) {
             if (message_parse_order(packet, (size_t)length, &order) == 0)
                 take_order(child, &order);
-        } else if (length == 0) {
-            close(child->socket);
-            child->socket = -EBADF;
-            child->gone_ns = now_on_clock();
+        } else if (length == 0 || child->unread == UNREAD_MAX) {
+            lose_agent(child);
         } else if (errno != ECONNRESET && errno != EINTR) {
             /* ECONNRESET comes once, before what the agent said last: it ended without reading what we said. */
             return;

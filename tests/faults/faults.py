@@ -56,6 +56,10 @@ class Trial:
     def __init__(self, function: str, nth: int, error: int, lasting: bool):
         self.function, self.nth, self.error, self.lasting = function, nth, error, lasting
 
+    def may_be(self) -> bool:
+        """No kernel interrupts for ever, and who calls again when interrupted would do nothing else."""
+        return not (self.lasting and self.error == errno.EINTR)
+
     def __str__(self) -> str:
         return f"{self.function} {self.nth}{' and on' if self.lasting else ''}: {errno.errorcode[self.error]}"
 
@@ -110,6 +114,7 @@ def trials(faults: Faults, sample: int) -> Iterator[Trial]:
         errors = ERRORS[function]
         of_it = [Trial(function, nth, errors[nth % len(errors)], lasting)
                  for nth in range(1, count + 1) for lasting in (False, True)]
+        of_it = [trial for trial in of_it if trial.may_be()]
         chance.shuffle(of_it)
         by_function.append(of_it)
     chance.shuffle(by_function)

@@ -16,8 +16,9 @@ TOP = "witness 192.0.2.1\n"
 # Without a lease, what was forgotten stays and shows.
 UNLEASED = ipmap(BODY, top=f"{TOP}guard 3s", source="lease off")
 LEASED = ipmap(BODY, top=f"{TOP}guard 1s", source="lease 2s")
-# How long a step is waited for that a fault may prevent.
+# How long a step, and an answer, are waited for that a fault may prevent.
 TRY_S = 0.5
+ANSWER_S = 2
 
 
 class Service(Story):
@@ -58,6 +59,7 @@ class Service(Story):
 
     def story_with(self, agent, trial: Trial = None) -> None:
         """The faulty part."""
+        patience_s, agent.patience_s = agent.patience_s, ANSWER_S
         self.faults.arm(agent.process.pid, trial)
         self.source.crash_silently()
         self.wait_a_little(lambda: len(self.ours()) == 2)
@@ -67,6 +69,7 @@ class Service(Story):
         self.try_to(lambda: agent.ask("failback", source="web1"))
         self.wait_a_little(lambda: self.ours() == [])
         self.faults.disarm()
+        agent.patience_s = patience_s
 
     def check(self, agent, trial: Trial) -> None:
         self.story_with(agent, trial)

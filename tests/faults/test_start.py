@@ -65,6 +65,7 @@ class Start(Story):
     @staticmethod
     def answers(agent, timeout_s: float) -> bool:
         """Whether it answers before it ends and time is over."""
+        agent.patience_s = timeout_s
         try:
             agent.wait_for(lambda report: True, timeout_s=timeout_s)
             return True

@@ -39,6 +39,7 @@ class Agent:
         self.directory = os.path.join(host.lan.directory, f"{host.name}-{next(Agent.serials)}")
         self.state = os.path.join(self.directory, "state")
         self.mode = mode
+        self.patience_s = 20  # for an answer
         os.makedirs(self.state)
         self.conf = os.path.join(self.directory, "ipmap.conf")
         self.control = control or os.path.join(self.directory, "control.sock")
@@ -78,7 +79,7 @@ class Agent:
     def ask(self, command: str, **arguments: Any) -> Dict[str, Any]:
         """One request on the control socket."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(20)
+            sock.settimeout(self.patience_s)
             sock.connect(self.control)
             sock.sendall(json.dumps({"command": command, **arguments}).encode() + b"\n")
             with sock.makefile("rb") as file:
