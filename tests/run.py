@@ -98,7 +98,7 @@ def python_jobs(kind, limit_s=400):
 
 
 def faults_jobs():
-    """The model, then the real programs with calls that fail. All faults of these take the better part of an hour."""
+    """The model, then the real programs with calls that fail. All faults of these take half an hour."""
     limit_s = 6600 if os.environ.get("FAULTS") == "all" else 600
     return [Job("faults/model", [str(BUILD.resolve() / "tests/faults/model")], limit_s),
             *python_jobs("faults", limit_s)]

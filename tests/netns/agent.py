@@ -28,6 +28,7 @@ class Agent:
     """One `standind` on one host, with its own file, control socket, state folder and log."""
 
     serials = itertools.count(1)
+    patience_s: float = 20  # for an answer
 
     def __init__(self, host: Host, conf: str, *, prefix: Tuple[str, ...] = (), control: str = "", mode: int = 0o600,
                  wait: bool = True):
@@ -39,7 +40,6 @@ class Agent:
         self.directory = os.path.join(host.lan.directory, f"{host.name}-{next(Agent.serials)}")
         self.state = os.path.join(self.directory, "state")
         self.mode = mode
-        self.patience_s = 20  # for an answer
         os.makedirs(self.state)
         self.conf = os.path.join(self.directory, "ipmap.conf")
         self.control = control or os.path.join(self.directory, "control.sock")
