@@ -93,6 +93,9 @@ static void end_row(struct tracker *t)
 {
     t->misses = 0;
     t->first_miss_ns = NSEC_UNSET;
+    if (t->hurried)
+        t->next_round_ns = t->beat_ns;
+    t->hurried = false;
 }
 
 static void check_pace(nsec_t interval_ns, nsec_t wait_max_ns)
@@ -132,6 +135,15 @@ void tracker_set_burst(struct tracker *t, nsec_t burst_ns, uint32_t misses)
     t->burst_misses = misses;
 }
 
+void tracker_hurry(struct tracker *t, nsec_t now_ns)
+{
+    if (t->hurried || t->misses >= t->burst_misses || t->next_round_ns == NSEC_NEVER)
+        return;
+    t->hurried = true;
+    t->beat_ns = t->next_round_ns;
+    t->next_round_ns = earlier_of(t->next_round_ns, now_ns);
+}
+
 void tracker_set_floor(struct tracker *t, nsec_t floor_ns, nsec_t woke_late_ns)
 {
     assert(floor_ns > 0);
@@ -157,6 +169,14 @@ nsec_t tracker_spacing(const struct tracker *t)
         return t->interval_ns;
     /* No more rounds under way than the ring tells apart, nor so close that one delay hits them all. */
     return earlier_of(later_of(t->burst_ns, tracker_wait(t) / BURST_ROUNDS_PER_WAIT), t->interval_ns);
+}
+
+/* From the round that starts to the next one. A hurried round says all that it can when its wait is over. */
+static nsec_t pace(const struct tracker *t)
+{
+    bool hurries = t->hurried && t->misses < t->burst_misses;
+
+    return hurries ? earlier_of(tracker_spacing(t), tracker_wait(t)) : tracker_spacing(t);
 }
 
 /* When the wait for a round is over. */
@@ -224,7 +244,7 @@ struct probe_token tracker_start_round(struct tracker *t, nsec_t now_ns, uint64_
         .state = TRACKER_ROUND_PENDING,
         .asked_kinds = asked_kinds,
     };
-    t->next_round_ns = next_beat(t->next_round_ns, now_ns, tracker_spacing(t));
+    t->next_round_ns = next_beat(t->next_round_ns, now_ns, pace(t));
     t->cannot_probe = 0;
     t->count_rounds++;
     return (struct probe_token){.id = t->id, .sequence = t->sequence, .nonce = nonce};

@@ -130,8 +130,8 @@ struct core_address {
     struct mac_address mac;        /* the source's, learned while healthy; unset */
     struct mac_address former_mac; /* learned before `mac` */
     struct mac_address deputy_mac; /* of another target that stands in for the source: never learned; unset */
-    struct mac_address heard_mac;  /* who last spoke for it */
-    nsec_t heard_ns;               /* when; 0: nobody */
+    struct mac_address heard_mac;  /* who last spoke for it, as far as frames tell */
+    nsec_t heard_ns;               /* when it last answered, or somebody spoke for it; 0: never */
     enum core_claim claim;
     enum core_reason refusal; /* why CORE_CLAIM_REFUSED */
     uint16_t held_on;         /* target of the claim; CORE_NO_TARGET */
@@ -246,6 +246,7 @@ enum core_action_type {
     CORE_ASK, /* ARP/NS for `address` on `target`: to `mac`, unset: broadcast; `intent`: in the RFC 5227 probe form */
     CORE_ASK_WITNESSES,   /* of `target`, now; answers by core_on_witness */
     CORE_ASK_CARRIER,     /* of `target`, now; answer by core_on_link where it changed */
+    CORE_HURRY,           /* rounds of `address`: one now, and more as soon as it was waited for in vain */
     CORE_RESTART,         /* rounds of `nic`: void what is pending, a new round now */
     CORE_CLAIM,           /* `address` on `target`; answer by core_on_claimed */
     CORE_RELEASE,         /* `address` from `target`; answer by core_on_released */

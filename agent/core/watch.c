@@ -215,20 +215,42 @@ static void learn_mac(struct core *core, struct core_address *a, const struct ma
     a->mac = core->nics[a->nic].mac = *mac;
 }
 
+/*
+ * Many ask for an address, the source too when it has lost it. Who answers for it at the same time is another target,
+ * which goes on looking for the source.
+ */
+static bool is_deputy(const struct core_address *a, nsec_t now_ns, const struct mac_address *mac)
+{
+    if (a->claim == CORE_CLAIM_HELD)
+        return mac_address_equal(mac, &a->mac) && return_is_seen(a, now_ns);
+    if (mac_address_equal(mac, &a->deputy_mac))
+        return true;
+    return a->life == CORE_LIFE_UP && (mac_address_equal(mac, &a->mac) || mac_address_equal(mac, &a->heard_mac));
+}
+
+/* Whether another target stands in for the source, as far as is known. */
+static bool has_deputy(const struct core_address *a)
+{
+    return !mac_address_is_unset(&a->deputy_mac) && mac_address_equal(&a->heard_mac, &a->deputy_mac);
+}
+
 void core_on_asked(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
 {
     struct core_address *a = &core->addresses[address];
-    bool held = a->claim == CORE_CLAIM_HELD;
 
-    /* Many ask for an address, the source too when it has lost it. Who answers for it at the same time is another
-     * target, which goes on looking for the source. */
-    if (!mac_address_equal(mac, &a->mac) || !(held ? return_is_seen(a, now_ns) : a->life == CORE_LIFE_UP))
+    if (!is_deputy(a, now_ns, mac))
         return;
-    a->deputy_mac = a->mac;
-    a->mac = core->nics[a->nic].mac = a->former_mac;
-    a->former_mac = (struct mac_address){{0}};
-    if (held)
+    a->deputy_mac = *mac;
+    if (mac_address_equal(mac, &a->mac)) {
+        a->mac = core->nics[a->nic].mac = a->former_mac;
+        a->former_mac = (struct mac_address){{0}};
+    }
+    if (a->claim == CORE_CLAIM_HELD)
         return_on_deputy(core, now_ns, address);
+    else if (has_deputy(a))
+        /* Its guard asks, too, once it has taken the address off. The source was lost before: who has the address now
+         * is told by who answers, and no more time has to pass for that. */
+        emit_for_address(core, CORE_HURRY, address, CORE_NO_TARGET);
 }
 
 void core_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
@@ -244,7 +266,8 @@ void core_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const st
     }
     if (mac)
         learn_mac(core, a, mac);
-    a->heard_mac = mac ? *mac : a->mac;
+    if (mac || mac_address_is_unset(&a->heard_mac))
+        a->heard_mac = mac ? *mac : a->mac;
     a->heard_ns = now_ns;
     core->lasting_changed = core->lasting_changed || !n->armed || !a->armed || n->awaited;
     address_alive(core, address);

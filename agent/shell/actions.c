@@ -140,6 +140,10 @@ void actions_handle(void *userdata, const struct core_action *action)
     case CORE_ASK_CARRIER:
         agent->plan->targets[action->target].recheck = true;
         break;
+    case CORE_HURRY:
+        tracker_hurry(&agent->plan->monitors[action->address].tracker, agent->now_ns);
+        rounds_arm(agent, action->address);
+        break;
     case CORE_RESTART:
         do_restart(agent, action->nic);
         break;

@@ -164,10 +164,10 @@ static void carry_tracker(struct monitor *m, const struct tracker *old, bool ali
     tracker_set_burst(&m->tracker, fresh.burst_ns, fresh.burst_misses);
     if (alike)
         return;
+    tracker_void(&m->tracker);
     if (fresh.interval_ns != old->interval_ns)
         m->tracker.next_round_ns = fresh.next_round_ns;
     tracker_set_pace(&m->tracker, fresh.interval_ns, fresh.wait_max_ns);
-    tracker_void(&m->tracker);
 }
 
 static void carry_monitor(struct carry *c, uint32_t number)

@@ -79,9 +79,9 @@ static int send_kind(struct agent *agent, uint32_t address, const struct target 
         return -EADDRNOTAVAIL;
     if (own)
         request.from = *own;
-    /* Unicast; from the first miss on by broadcast, which is evidence for verify. So it is while pings alone are
-     * answered: the source has another MAC by now, or what was learned was the MAC of a target that stood in for it. */
-    if (is_link_kind(kind) && m->tracker.misses == 0 && !m->mac_silent)
+    /* Unicast; from the first miss on, or in a hurry, by broadcast, which is evidence for verify. So it is while pings
+     * alone are answered: the source has another MAC by now, or what was learned was the MAC of a target that stood in. */
+    if (is_link_kind(kind) && m->tracker.misses == 0 && !m->tracker.hurried && !m->mac_silent)
         request.peer = a->mac;
     return agent->ports->probe(agent->userdata, &request);
 }

@@ -35,38 +35,6 @@ struct watch {
     nsec_t since_ns; /* when the agent fell silent */
 };
 
-/* The guard's patience is over. */
-static void guard(void *object, void *detail)
-{
-    struct sim_agent *agent = object;
-    const struct watch *watch = detail;
-
-    if (sim_agent_runs(agent) || !agent->host->alive || agent->incarnation != watch->incarnation ||
-        agent->silent_ns != watch->since_ns)
-        return;
-    if (sim_host_drop_claims(agent->host) > 0)
-        agent->hung = agent->agent;
-}
-
-void sim_agent_fall_silent(struct sim_agent *agent)
-{
-    struct watch *watch;
-
-    agent->silent_ns = agent->host->world->clock.now_ns;
-    if (!agent->guarded || agent->guard_ns == NSEC_NEVER)
-        return;
-    watch = sim_alloc(sizeof *watch);
-    *watch = (struct watch){.incarnation = agent->incarnation, .since_ns = agent->silent_ns};
-    sim_clock_at(&agent->host->world->clock, agent->silent_ns + agent->guard_ns, guard, agent, watch);
-}
-
-void sim_agent_reboot(struct sim_agent *agent)
-{
-    sim_agent_kill(agent);
-    agent->boot++;
-    sim_host_drop_claims(agent->host);
-}
-
 /* As the kernel tells it: rounded up, and 0 where it is over and was not looked at yet. */
 static uint32_t seconds_left(const struct sim_address *address, nsec_t now_ns)
 {
@@ -97,6 +65,61 @@ static struct claims_held *list_held(const struct sim_host *host, size_t *ret)
         }
     *ret = n;
     return held;
+}
+
+/* As the guard does: asks everybody for what it took off, so that who waits for it learns of it at once. */
+static void ask_for(const struct sim_host *host, const struct claims_held *taken)
+{
+    struct sim_nic *nic = sim_host_nic(host, taken->ifindex);
+    struct sim_frame frame;
+    struct arp_frame link;
+
+    for (size_t i = 0; i < nic->n_addresses; i++) {
+        if (!ip_address_same_net(&nic->addresses[i].ip, &taken->ip, nic->addresses[i].prefix))
+            continue;
+        arp_frame_request(&link, &nic->mac, &nic->addresses[i].ip, &taken->ip, &(struct mac_address){{0}});
+        frame = sim_frame_of_link(&link);
+        sim_nic_send(nic, &frame);
+        return;
+    }
+}
+
+/* The guard's patience is over. */
+static void guard(void *object, void *detail)
+{
+    struct sim_agent *agent = object;
+    const struct watch *watch = detail;
+    struct claims_held *held;
+    size_t n;
+
+    if (sim_agent_runs(agent) || !agent->host->alive || agent->incarnation != watch->incarnation ||
+        agent->silent_ns != watch->since_ns)
+        return;
+    held = list_held(agent->host, &n);
+    if (sim_host_drop_claims(agent->host) > 0)
+        agent->hung = agent->agent;
+    for (size_t i = 0; i < n; i++)
+        ask_for(agent->host, &held[i]);
+    free(held);
+}
+
+void sim_agent_fall_silent(struct sim_agent *agent)
+{
+    struct watch *watch;
+
+    agent->silent_ns = agent->host->world->clock.now_ns;
+    if (!agent->guarded || agent->guard_ns == NSEC_NEVER)
+        return;
+    watch = sim_alloc(sizeof *watch);
+    *watch = (struct watch){.incarnation = agent->incarnation, .since_ns = agent->silent_ns};
+    sim_clock_at(&agent->host->world->clock, agent->silent_ns + agent->guard_ns, guard, agent, watch);
+}
+
+void sim_agent_reboot(struct sim_agent *agent)
+{
+    sim_agent_kill(agent);
+    agent->boot++;
+    sim_host_drop_claims(agent->host);
 }
 
 void sim_agent_begin(struct sim_agent *agent, const char *ipmap)

@@ -185,6 +185,126 @@ static void the_holder_dies(void **state)
     scene_end(&r.scene);
 }
 
+/* Up to the moment when one of the two stands in, and both have guards. */
+static struct sim_host *one_stands_in(struct rivals *r, uint64_t seed, const char *ipmap, nsec_t phase_ns)
+{
+    rivals_begin(r, seed, ipmap, phase_ns);
+    r->scene.agent->guarded = r->second_agent->guarded = true;
+    sim_host_set_alive(r->scene.source, false);
+    scene_run(&r->scene, 5 * NSEC_PER_SEC);
+    assert_int_equal(holders(r, SCENE_IP), 1);
+    return sim_host_holds(r->second, SCENE_IP) ? r->second : r->scene.target;
+}
+
+/*
+ * The agent of the first target dies. Once its guard has taken the address off, the second one has it before the time
+ * of one round is over: that the source is lost was found long ago.
+ */
+static void second_in_line(const char *ipmap, nsec_t interval_ns)
+{
+    nsec_t slowest_ns = 0;
+
+    for (uint64_t seed = sim_seed(); seed < sim_seed() + SEEDS / 4; seed++) {
+        struct sim_random phases = {.state = seed};
+        struct rivals r;
+        struct sim_host *holder, *other;
+        struct sim_agent *second;
+        nsec_t off_ns, on_ns;
+
+        holder = one_stands_in(&r, seed, ipmap, (nsec_t)sim_random_below(&phases, (uint64_t)interval_ns));
+        other = holder == r.second ? r.scene.target : r.second;
+        second = holder == r.second ? r.scene.agent : r.second_agent;
+        off_ns = scene_now(&r.scene) + NSEC_PER_SEC; /* the patience of the guard */
+        if (seed % 2 == 0)
+            sim_agent_kill(holder == r.second ? r.second_agent : r.scene.agent);
+        else
+            sim_agent_pause(holder == r.second ? r.second_agent : r.scene.agent);
+        scene_run(&r.scene, 3 * NSEC_PER_SEC);
+        assert_true(sim_host_holds(other, SCENE_IP));
+        assert_int_equal(holders(&r, SCENE_IP), 1);
+        on_ns = sim_agent_did_ns(second, SIM_CLAIM, SCENE_IP);
+        assert_true(on_ns > off_ns);
+        slowest_ns = nsec_max(slowest_ns, on_ns - off_ns);
+        assert_int_equal(r.scene.world->overlap_max_ns, 0);
+        scene_end(&r.scene);
+    }
+    print_message("# slowest %.1f ms after it was off\n", (double)slowest_ns / NSEC_PER_MSEC);
+    assert_true(slowest_ns < interval_ns);
+}
+
+static void the_agent_of_the_holder_dies(void **state)
+{
+    (void)state;
+    second_in_line(ARP_SLOW, 200 * NSEC_PER_MSEC);
+}
+
+static void the_agent_of_the_holder_dies_and_the_other_only_pings(void **state)
+{
+    (void)state;
+    second_in_line(ICMP_ALONE, 100 * NSEC_PER_MSEC);
+}
+
+/* The source has come back meanwhile: it answers whoever asks in a hurry. */
+static void the_source_is_back_when_the_holder_dies(void **state)
+{
+    struct rivals r;
+    struct sim_host *holder;
+
+    (void)state;
+    holder = one_stands_in(&r, sim_seed(), ARP_SLOW, 70 * NSEC_PER_MSEC);
+    sim_host_set_alive(r.scene.source, true);
+    scene_run(&r.scene, 2 * NSEC_PER_SEC);
+    sim_agent_kill(holder == r.second ? r.second_agent : r.scene.agent);
+    scene_run(&r.scene, 5 * NSEC_PER_SEC);
+    assert_int_equal(holders(&r, SCENE_IP), 0);
+    scene_end(&r.scene);
+}
+
+/* Nobody stands in any more: then what another target asks is no reason to hurry, and the source may be silent for as
+ * long as ever. */
+static void the_source_is_back_and_falters(void **state)
+{
+    struct rivals r;
+    unsigned claims;
+
+    (void)state;
+    one_stands_in(&r, sim_seed(),
+                  "source web1 { interval 200ms; misses 5; failback automatic; nic eth0 { 192.0.2.10/24 dev eth0 } }",
+                  70 * NSEC_PER_MSEC);
+    sim_host_set_alive(r.scene.source, true);
+    scene_run(&r.scene, 5 * NSEC_PER_SEC);
+    assert_int_equal(holders(&r, SCENE_IP), 0);
+    claims = sim_agent_did(r.scene.agent, SIM_CLAIM, NULL) + sim_agent_did(r.second_agent, SIM_CLAIM, NULL);
+    for (int i = 0; i < 20; i++) {
+        sim_host_set_alive(r.scene.source, false);
+        scene_run(&r.scene, 700 * NSEC_PER_MSEC);
+        sim_host_set_alive(r.scene.source, true);
+        scene_run(&r.scene, NSEC_PER_SEC + i * 11 * NSEC_PER_MSEC);
+    }
+    assert_int_equal(sim_agent_did(r.scene.agent, SIM_CLAIM, NULL) + sim_agent_did(r.second_agent, SIM_CLAIM, NULL),
+                     claims);
+    scene_end(&r.scene);
+}
+
+/* The first target is cut off for less than the file allows, just after it has asked who else is there. */
+static void the_holder_falters(void **state)
+{
+    struct rivals r;
+    struct sim_host *holder, *other;
+
+    (void)state;
+    holder = one_stands_in(&r, sim_seed(), ARP_SLOW, 70 * NSEC_PER_MSEC);
+    other = holder == r.second ? r.scene.target : r.second;
+    for (int i = 0; i < 20; i++) {
+        sim_host_set_alive(holder, false);
+        scene_run(&r.scene, 700 * NSEC_PER_MSEC);
+        sim_host_set_alive(holder, true);
+        scene_run(&r.scene, NSEC_PER_SEC + i * 11 * NSEC_PER_MSEC);
+        assert_false(sim_host_holds(other, SCENE_IP));
+    }
+    scene_end(&r.scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +315,11 @@ int main(void)
         cmocka_unit_test(two_targets_with_slow_kernels),
         cmocka_unit_test(two_targets_in_step),
         cmocka_unit_test(the_holder_dies),
+        cmocka_unit_test(the_agent_of_the_holder_dies),
+        cmocka_unit_test(the_agent_of_the_holder_dies_and_the_other_only_pings),
+        cmocka_unit_test(the_source_is_back_when_the_holder_dies),
+        cmocka_unit_test(the_source_is_back_and_falters),
+        cmocka_unit_test(the_holder_falters),
     };
 
     return scene_tell(tests);

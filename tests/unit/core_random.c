@@ -122,6 +122,10 @@ static void on_action(struct world *w, const struct core_action *action)
     case CORE_CLAIM:
         judge_claim(c, action);
         break;
+    case CORE_HURRY:
+        assert_true(w->addresses[action->address].monitored);
+        assert_int_not_equal(w->addresses[action->address].claim, CORE_CLAIM_HELD);
+        break;
     case CORE_RESTART:
         evidence_begins_anew(c, action->nic, true);
         break;

@@ -156,6 +156,59 @@ static void without_carrier_there_is_nothing_to_yield(void **state)
     assert_int_equal(w.nics[0].yields, 0);
 }
 
+/* Who stands in asks for what he has now and then, and his guard when he has it no more: whether he answers is asked at
+ * once. */
+static void what_a_deputy_asks_is_looked_at_at_once(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_plain(&w, 1);
+    core_on_asked(&w.core, w.now_ns, 0, &higher_mac); /* some client */
+    assert_int_equal(emitted(&w, CORE_HURRY), 0);
+    core_on_answer(&w.core, w.now_ns, 0, &higher_mac);
+    core_on_asked(&w.core, w.now_ns, 0, &higher_mac);
+    check(&w);
+    assert_int_equal(emitted(&w, CORE_HURRY), 1);
+    round_missed(&w, 0, 0); /* also during a row */
+    forget(&w);
+    core_on_asked(&w.core, w.now_ns, 0, &higher_mac);
+    assert_int_equal(emitted(&w, CORE_HURRY), 1);
+    forget(&w);
+    core_on_asked(&w.core, w.now_ns, 0, &lower_mac);
+    assert_int_equal(emitted(&w, CORE_HURRY), 0);
+    /* A ping is answered by nobody in particular. */
+    core_on_answer(&w.core, w.now_ns, 0, NULL);
+    core_on_asked(&w.core, w.now_ns, 0, &higher_mac);
+    assert_int_equal(emitted(&w, CORE_HURRY), 1);
+    /* The source has it again, and is given the time that the file says. */
+    forget(&w);
+    core_on_answer(&w.core, w.now_ns, 0, &source_mac);
+    core_on_asked(&w.core, w.now_ns, 0, &higher_mac);
+    assert_int_equal(emitted(&w, CORE_HURRY), 0);
+}
+
+/* Where only pings are sent, who stands in is known by what it announces. */
+static void a_deputy_that_only_announced(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_plain(&w, 1);
+    core_on_answer(&w.core, w.now_ns, 0, NULL);
+    hear(&w, 0, &higher_mac);
+    core_on_answer(&w.core, w.now_ns, 0, NULL);
+    forget(&w);
+    core_on_asked(&w.core, w.now_ns, 0, &higher_mac);
+    check(&w);
+    assert_int_equal(emitted(&w, CORE_HURRY), 1);
+    assert_memory_equal(&w.addresses[0].mac, &source_mac, sizeof source_mac);
+    hear(&w, 0, &source_mac);
+    forget(&w);
+    core_on_asked(&w.core, w.now_ns, 0, &higher_mac);
+    assert_int_equal(emitted(&w, CORE_HURRY), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +219,8 @@ int main(void)
         cmocka_unit_test(blocked_and_awaiting),
         cmocka_unit_test(the_sources_own_probe_is_a_sign_of_life),
         cmocka_unit_test(without_carrier_there_is_nothing_to_yield),
+        cmocka_unit_test(what_a_deputy_asks_is_looked_at_at_once),
+        cmocka_unit_test(a_deputy_that_only_announced),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,6 +152,55 @@ static void a_burst_brings_the_verdict_closer(void **state)
     assert_in_range(tracker_spacing(&t), NSEC_PER_MSEC - 10, NSEC_PER_MSEC);
 }
 
+/* From now on one round after the other is waited for, each with its whole wait, until one is answered. */
+static void in_a_hurry_rounds_follow_their_waits(void **state)
+{
+    struct tracker t = measured_tracker();
+    nsec_t due_ns = now, now_ns = due_ns - INTERVAL_NS / 2, wait_ns = tracker_wait(&t);
+    struct probe_token token;
+
+    (void)state;
+    tracker_set_burst(&t, NSEC_NEVER, 3);
+    t.next_round_ns = due_ns;
+    tracker_hurry(&t, now_ns);
+    tracker_hurry(&t, now_ns); /* no more than once */
+    for (uint32_t i = 1; i <= 3; i++, now_ns += wait_ns) {
+        assert_true(tracker_round_due(&t, now_ns));
+        assert_int_equal(judge_all(&t, now_ns), i > 1);
+        tracker_start_round(&t, now_ns, i, BIT(PROBE_ICMP));
+        assert_int_equal(judge_all(&t, now_ns + wait_ns - 1), 0);
+        assert_false(tracker_round_due(&t, now_ns + wait_ns - 1));
+    }
+    assert_int_equal(judge_all(&t, now_ns), 1);
+    assert_int_equal(t.misses, 3);
+    /* The verdict is there: no more reason. */
+    token = tracker_start_round(&t, now_ns, 4, BIT(PROBE_ICMP));
+    assert_int_equal(t.next_round_ns, now_ns + INTERVAL_NS);
+    tracker_hurry(&t, now_ns);
+    assert_int_equal(t.next_round_ns, now_ns + INTERVAL_NS);
+    /* An answer ends it, and the beat is the old one. */
+    assert_int_equal(answer(&t, &token, now_ns + 1), TRACKER_ANSWER_IN_TIME);
+    assert_false(t.hurried);
+    assert_int_equal(t.next_round_ns, due_ns);
+    check_counts(&t);
+}
+
+static void what_is_stopped_or_void_does_not_hurry(void **state)
+{
+    struct tracker t = new_tracker();
+
+    (void)state;
+    tracker_set_burst(&t, NSEC_NEVER, 3);
+    t.next_round_ns = NSEC_NEVER;
+    tracker_hurry(&t, START_NS);
+    assert_int_equal(t.next_round_ns, NSEC_NEVER);
+    t.next_round_ns = START_NS + INTERVAL_NS;
+    tracker_hurry(&t, START_NS);
+    assert_int_equal(t.next_round_ns, START_NS);
+    tracker_void(&t);
+    assert_int_equal(t.next_round_ns, START_NS + INTERVAL_NS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +210,8 @@ int main(void)
         cmocka_unit_test(what_may_be_an_answer_to_another_round_measures_nothing),
         cmocka_unit_test(a_loop_that_woke_late_gives_more_time),
         cmocka_unit_test(a_burst_brings_the_verdict_closer),
+        cmocka_unit_test(in_a_hurry_rounds_follow_their_waits),
+        cmocka_unit_test(what_is_stopped_or_void_does_not_hurry),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
