@@ -93,9 +93,9 @@ static void end_row(struct tracker *t)
 {
     t->misses = 0;
     t->first_miss_ns = NSEC_UNSET;
-    if (t->hurried)
+    if (t->hurry_ns > 0)
         t->next_round_ns = t->beat_ns;
-    t->hurried = false;
+    t->hurry_ns = 0;
 }
 
 static void check_pace(nsec_t interval_ns, nsec_t wait_max_ns)
@@ -135,11 +135,12 @@ void tracker_set_burst(struct tracker *t, nsec_t burst_ns, uint32_t misses)
     t->burst_misses = misses;
 }
 
-void tracker_hurry(struct tracker *t, nsec_t now_ns)
+void tracker_hurry(struct tracker *t, nsec_t now_ns, nsec_t least_ns)
 {
-    if (t->hurried || t->misses >= t->burst_misses || t->next_round_ns == NSEC_NEVER)
+    assert(least_ns > 0);
+    if (t->hurry_ns > 0 || t->misses >= t->burst_misses || t->next_round_ns == NSEC_NEVER)
         return;
-    t->hurried = true;
+    t->hurry_ns = least_ns;
     t->beat_ns = t->next_round_ns;
     t->next_round_ns = earlier_of(t->next_round_ns, now_ns);
 }
@@ -174,9 +175,9 @@ nsec_t tracker_spacing(const struct tracker *t)
 /* From the round that starts to the next one. A hurried round says all that it can when its wait is over. */
 static nsec_t pace(const struct tracker *t)
 {
-    bool hurries = t->hurried && t->misses < t->burst_misses;
+    bool hurries = t->hurry_ns > 0 && t->misses < t->burst_misses;
 
-    return hurries ? earlier_of(tracker_spacing(t), tracker_wait(t)) : tracker_spacing(t);
+    return hurries ? earlier_of(later_of(tracker_wait(t), t->hurry_ns), tracker_spacing(t)) : tracker_spacing(t);
 }
 
 /* When the wait for a round is over. */

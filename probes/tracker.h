@@ -48,8 +48,8 @@ struct tracker {
     uint32_t id;                                 /* goes into every token */
     uint32_t sequence;                           /* of the newest round; 0: none yet */
     nsec_t next_round_ns;                        /* when the next round is to start; NSEC_NEVER: stopped */
-    bool hurried;                                /* see tracker_hurry */
-    nsec_t beat_ns;                              /* then: when the next round was due before */
+    nsec_t hurry_ns;                             /* in a hurry: rounds come no closer than this; 0: not in one */
+    nsec_t beat_ns;                              /* in a hurry: when the next round was due before */
     struct tracker_round rounds[TRACKER_ROUNDS]; /* ring, by sequence % TRACKER_ROUNDS */
     uint32_t misses;                             /* rounds in a row that nobody answered */
     nsec_t first_miss_ns;                        /* start of the first missed round of that row; 0: none */
@@ -97,9 +97,10 @@ void tracker_set_burst(struct tracker *t, nsec_t burst_ns, uint32_t misses);
 
 /*
  * There is reason to look at once: a round is due now, and others follow as soon as the one before was waited for,
- * until one is answered or as many are missed as tracker_set_burst says. After an answer the beat is the old one.
+ * until one is answered or as many are missed as tracker_set_burst says; least_ns (above 0) apart at least. After an
+ * answer the beat is the old one.
  */
-void tracker_hurry(struct tracker *t, nsec_t now_ns);
+void tracker_hurry(struct tracker *t, nsec_t now_ns, nsec_t least_ns);
 
 /*
  * What the loop that drives it knows of itself. floor_ns: above 0. woke_late_ns: when it last woke so late that

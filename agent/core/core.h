@@ -195,6 +195,7 @@ struct core_nic {
     nsec_t hold_off_ns;       /* no automatic takeover before this */
     uint32_t yields;          /* how often in a row we gave way */
     struct mac_address mac;   /* last learned from any of its addresses; unset */
+    nsec_t deputy_asked_ns;   /* when a deputy last asked for one of its addresses; 0 */
     /* while something is held: return.c */
     nsec_t watch_next_ns;           /* when the source, and everybody, is asked next; NSEC_NEVER */
     uint32_t watch_turns;           /* how often so far */

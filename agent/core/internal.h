@@ -84,6 +84,8 @@ const struct mac_address *return_user(const struct core *core, nsec_t now_ns, ui
 bool return_is_watched(const struct core *core, nsec_t now_ns, const struct core_nic *n);
 /* Whether who is taken for the source has just answered for what is held. */
 bool return_is_seen(const struct core_address *a, nsec_t now_ns);
+/* Whether the target that stands in for the source asks no more for what it holds. */
+bool return_deputy_is_gone(const struct core *core, nsec_t now_ns, const struct core_nic *n);
 /* Who was taken for the source is another target, which holds the address too. */
 void return_on_deputy(struct core *core, nsec_t now_ns, uint32_t address);
 void return_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);

@@ -224,6 +224,16 @@ static void look_for_source(struct core *core, nsec_t now_ns, uint32_t nic)
         core->nics[nic].back_since_ns = NSEC_UNSET;
 }
 
+static nsec_t ask_all_ns(const struct core *core)
+{
+    return ASK_ALL_NS + core->n_nics * ASK_ALL_EACH_NS;
+}
+
+bool return_deputy_is_gone(const struct core *core, nsec_t now_ns, const struct core_nic *n)
+{
+    return n->deputy_asked_ns != NSEC_UNSET && now_ns - n->deputy_asked_ns > 2 * ask_all_ns(core);
+}
+
 /*
  * Does anybody else have it? One address stands for all, since targets with one file hold the same. A target that stood
  * in before us is asked in each look, everybody now and then: these are broadcasts. The source would answer, too:
@@ -232,7 +242,7 @@ static void look_for_source(struct core *core, nsec_t now_ns, uint32_t nic)
 static void look_for_others(struct core *core, uint32_t nic)
 {
     const struct core_nic *n = &core->nics[nic];
-    uint32_t each = (uint32_t)((ASK_ALL_NS + core->n_nics * ASK_ALL_EACH_NS) / look_ns(core, n));
+    uint32_t each = (uint32_t)(ask_all_ns(core) / look_ns(core, n));
 
     for (uint32_t i = 0; i < n->n_addresses; i++) {
         uint32_t address = n->first_address + (n->watch_turns / each + i) % n->n_addresses;

@@ -245,6 +245,7 @@ void core_on_asked(struct core *core, nsec_t now_ns, uint32_t address, const str
         a->mac = core->nics[a->nic].mac = a->former_mac;
         a->former_mac = (struct mac_address){{0}};
     }
+    core->nics[a->nic].deputy_asked_ns = now_ns;
     if (a->claim == CORE_CLAIM_HELD)
         return_on_deputy(core, now_ns, address);
     else if (has_deputy(a))
@@ -307,6 +308,9 @@ void core_on_miss(struct core *core, nsec_t now_ns, uint32_t address, uint32_t m
     address_missed(core, address, misses);
     if (n->state == CORE_UP)
         nic_enter(core, now_ns, a->nic, nic_idle_state(n), CORE_REASON_NONE);
+    /* A deputy whose agent had died before, and whose kernel dropped the address when its lease was over. */
+    if (has_deputy(a) && return_deputy_is_gone(core, now_ns, n))
+        emit_for_address(core, CORE_HURRY, address, CORE_NO_TARGET);
     if (!n->suspected && may_suspect(n) && nic_is_in_doubt(n))
         verify_gather(core, now_ns, a->nic);
     n->wait_ns = nsec_max(n->wait_ns, wait_ns);

@@ -141,8 +141,7 @@ void actions_handle(void *userdata, const struct core_action *action)
         agent->plan->targets[action->target].recheck = true;
         break;
     case CORE_HURRY:
-        tracker_hurry(&agent->plan->monitors[action->address].tracker, agent->now_ns);
-        rounds_arm(agent, action->address);
+        rounds_hurry(agent, action->address);
         break;
     case CORE_RESTART:
         do_restart(agent, action->nic);

@@ -208,6 +208,8 @@ void rounds_arm(struct agent *agent, uint32_t address);
 void rounds_run(struct agent *agent, nsec_t now_ns);
 /* Hands over all replies that are queued. Where some were lost, every round under way is void. */
 void rounds_drain(struct agent *agent);
+/* There is reason to ask for it at once: see tracker_hurry. */
+void rounds_hurry(struct agent *agent, uint32_t address);
 void rounds_void(struct agent *agent, uint32_t address, nsec_t next_ns);
 /* Own address on the target to ask `to` from; NULL where there is none in its subnet. */
 const struct ip_address *target_own_address(const struct target *target, const struct ip_address *to);

@@ -19,6 +19,8 @@
 #define HEARD_JUST_NOW_NS (1 * NSEC_PER_SEC)
 /* An answer may take so much longer than usual without being late. */
 #define WAIT_FLOOR_NS (1 * NSEC_PER_MSEC)
+/* Where thousands hurry, this host must not stand still for it. */
+#define HURRY_EACH_NS (20 * NSEC_PER_USEC)
 
 static bool is_link_kind(enum probe_kind kind)
 {
@@ -80,8 +82,8 @@ static int send_kind(struct agent *agent, uint32_t address, const struct target 
     if (own)
         request.from = *own;
     /* Unicast; from the first miss on, or in a hurry, by broadcast, which is evidence for verify. So it is while pings
-     * alone are answered: the source has another MAC by now, or what was learned was the MAC of a target that stood in. */
-    if (is_link_kind(kind) && m->tracker.misses == 0 && !m->tracker.hurried && !m->mac_silent)
+     * alone are answered: the source has another MAC by now, or what was learned was that of a target that stood in. */
+    if (is_link_kind(kind) && m->tracker.misses == 0 && m->tracker.hurry_ns == 0 && !m->mac_silent)
         request.peer = a->mac;
     return agent->ports->probe(agent->userdata, &request);
 }
@@ -168,6 +170,14 @@ static void run_address(struct agent *agent, nsec_t now_ns, uint32_t address, ns
         core_on_miss(&plan->core, now_ns, address, m->tracker.misses, tracker_wait(&m->tracker));
     if (tracker_round_due(&m->tracker, now_ns + early_ns))
         start_round(agent, now_ns, address);
+}
+
+void rounds_hurry(struct agent *agent, uint32_t address)
+{
+    nsec_t least_ns = agent->plan->core.n_addresses * HURRY_EACH_NS;
+
+    tracker_hurry(&agent->plan->monitors[address].tracker, agent->now_ns, least_ns);
+    rounds_arm(agent, address);
 }
 
 void rounds_drain(struct agent *agent)

@@ -188,6 +188,30 @@ static void what_a_deputy_asks_is_looked_at_at_once(void **state)
     assert_int_equal(emitted(&w, CORE_HURRY), 0);
 }
 
+/* A deputy that asks no more has no agent any more, and its kernel will drop the address. */
+static void a_deputy_that_asks_no_more(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_plain(&w, 1);
+    core_on_answer(&w.core, w.now_ns, 0, &higher_mac);
+    core_on_asked(&w.core, w.now_ns, 0, &higher_mac);
+    forget(&w);
+    pass(&w, 2 * NSEC_PER_SEC);
+    round_missed(&w, 0, 0);
+    assert_int_equal(emitted(&w, CORE_HURRY), 0);
+    core_on_answer(&w.core, w.now_ns, 0, &higher_mac);
+    pass(&w, NSEC_PER_SEC / 10);
+    round_missed(&w, 0, 0);
+    assert_int_equal(emitted(&w, CORE_HURRY), 1);
+    /* It is the source again that answered last. */
+    core_on_answer(&w.core, w.now_ns, 0, &source_mac);
+    forget(&w);
+    round_missed(&w, 0, 0);
+    assert_int_equal(emitted(&w, CORE_HURRY), 0);
+}
+
 /* Where only pings are sent, who stands in is known by what it announces. */
 static void a_deputy_that_only_announced(void **state)
 {
@@ -220,6 +244,7 @@ int main(void)
         cmocka_unit_test(the_sources_own_probe_is_a_sign_of_life),
         cmocka_unit_test(without_carrier_there_is_nothing_to_yield),
         cmocka_unit_test(what_a_deputy_asks_is_looked_at_at_once),
+        cmocka_unit_test(a_deputy_that_asks_no_more),
         cmocka_unit_test(a_deputy_that_only_announced),
     };
 

@@ -162,8 +162,8 @@ static void in_a_hurry_rounds_follow_their_waits(void **state)
     (void)state;
     tracker_set_burst(&t, NSEC_NEVER, 3);
     t.next_round_ns = due_ns;
-    tracker_hurry(&t, now_ns);
-    tracker_hurry(&t, now_ns); /* no more than once */
+    tracker_hurry(&t, now_ns, 1);
+    tracker_hurry(&t, now_ns, 1); /* no more than once */
     for (uint32_t i = 1; i <= 3; i++, now_ns += wait_ns) {
         assert_true(tracker_round_due(&t, now_ns));
         assert_int_equal(judge_all(&t, now_ns), i > 1);
@@ -176,11 +176,11 @@ static void in_a_hurry_rounds_follow_their_waits(void **state)
     /* The verdict is there: no more reason. */
     token = tracker_start_round(&t, now_ns, 4, BIT(PROBE_ICMP));
     assert_int_equal(t.next_round_ns, now_ns + INTERVAL_NS);
-    tracker_hurry(&t, now_ns);
+    tracker_hurry(&t, now_ns, 1);
     assert_int_equal(t.next_round_ns, now_ns + INTERVAL_NS);
     /* An answer ends it, and the beat is the old one. */
     assert_int_equal(answer(&t, &token, now_ns + 1), TRACKER_ANSWER_IN_TIME);
-    assert_false(t.hurried);
+    assert_int_equal(t.hurry_ns, 0);
     assert_int_equal(t.next_round_ns, due_ns);
     check_counts(&t);
 }
@@ -192,13 +192,30 @@ static void what_is_stopped_or_void_does_not_hurry(void **state)
     (void)state;
     tracker_set_burst(&t, NSEC_NEVER, 3);
     t.next_round_ns = NSEC_NEVER;
-    tracker_hurry(&t, START_NS);
+    tracker_hurry(&t, START_NS, 1);
     assert_int_equal(t.next_round_ns, NSEC_NEVER);
     t.next_round_ns = START_NS + INTERVAL_NS;
-    tracker_hurry(&t, START_NS);
+    tracker_hurry(&t, START_NS, 1);
     assert_int_equal(t.next_round_ns, START_NS);
     tracker_void(&t);
     assert_int_equal(t.next_round_ns, START_NS + INTERVAL_NS);
+}
+
+static void many_hurry_less(void **state)
+{
+    struct tracker t = measured_tracker();
+
+    (void)state;
+    tracker_set_burst(&t, NSEC_NEVER, 3);
+    t.next_round_ns = now + 1;
+    tracker_hurry(&t, now, 5 * NSEC_PER_MSEC);
+    tracker_start_round(&t, now, 1, BIT(PROBE_ICMP));
+    assert_int_equal(t.next_round_ns, now + 5 * NSEC_PER_MSEC);
+    tracker_void(&t);
+    t.next_round_ns = now;
+    tracker_hurry(&t, now, 5 * NSEC_PER_SEC);
+    tracker_start_round(&t, now, 2, BIT(PROBE_ICMP));
+    assert_int_equal(t.next_round_ns, now + INTERVAL_NS);
 }
 
 int main(void)
@@ -212,6 +229,7 @@ int main(void)
         cmocka_unit_test(a_burst_brings_the_verdict_closer),
         cmocka_unit_test(in_a_hurry_rounds_follow_their_waits),
         cmocka_unit_test(what_is_stopped_or_void_does_not_hurry),
+        cmocka_unit_test(many_hurry_less),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
