@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/guard/asking.h"
 #include "agent/guard/message.h"
 #include "agent/guard/privilege.h"
 #include "agent/guard/successor.h"
@@ -55,6 +56,7 @@ struct child {
     int socket;               /* leads to the agent; -EBADF when that is gone */
     unsigned unread;          /* reads in a row that failed after its other end was closed */
     struct claims *claims;    /* opened at the start: in need there may be no memory or descriptor for it */
+    struct asking asking;     /* opened as early, for what it takes to open it */
     struct notes held;        /* what the agent holds, the newest last */
     nsec_t beat_ns;           /* when the agent was last well, or when it began to hold something */
     nsec_t excused_until_ns;  /* not judged before */
@@ -210,6 +212,7 @@ static void on_result(void *userdata, const struct claims_request *request, int 
     child->asked--;
     if (error == 0) {
         child->released++;
+        asking_ask(&child->asking, &held);
         note_name(child, &held);
     } else if (error != -EADDRNOTAVAIL && error != -EACCES && error != -ENODEV) {
         child->trouble = true;
@@ -223,6 +226,8 @@ static void remove_batch(struct child *child)
 {
     const struct note *note = child->asked == 0 ? notes_newest(&child->held) : NULL;
 
+    if (child->released == 0)
+        asking_look(&child->asking, &child->held);
     child->why = is_gone(child) ? "died" : "hung";
     child->trouble = false;
     for (unsigned i = 0; note && i < CLAIMS_BATCH; i++, note = notes_before(&child->held, note)) {
@@ -345,6 +350,7 @@ _Noreturn void child_run(int socket, const struct child_options *options)
     int error;
 
     privilege_separate(&child.socket);
+    asking_open(&child.asking);
     error = privilege_drop();
     if (error == 0)
         error = claims_open(&child.claims, on_result, &child);
@@ -355,5 +361,6 @@ _Noreturn void child_run(int socket, const struct child_options *options)
     successor_free_charge(options->pid_path);
     notes_free(&child.held);
     claims_close(child.claims);
+    asking_close(&child.asking);
     _exit(EXIT_SUCCESS);
 }
