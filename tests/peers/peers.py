@@ -32,7 +32,8 @@ def run(cases: List[str], peers: List[str], runs: int, tell=lambda line: None, w
         for case, peer in jobs(cases, peers):
             figures = measure(KINDS[peer], case, window_s)
             results.setdefault((case, peer), []).append(figures)
-            tell(json.dumps({"case": case, "peer": peer, "run": turn, **dataclasses.asdict(figures)}))
+            tell(json.dumps({"case": case, "peer": peer, "run": turn, **dataclasses.asdict(figures),
+                             "wrong_ms": figures.wrong_ms}))
     return results
 
 
@@ -41,10 +42,12 @@ def spread(values: List[float]) -> str:
 
 
 def table(results: Results) -> str:
-    rows = [("case", "program", "two answer, ms", "client lost, ms", "longest gap, ms", "flips", "answers in the end")]
+    rows = [("case", "program", "two answer, ms", "client lost, ms", "wrong, ms", "longest gap, ms", "flips",
+             "answers in the end")]
     for (case, peer), figures in results.items():
         rows.append((case, peer, spread([f.two_ms for f in figures]), spread([f.none_ms for f in figures]),
-                     spread([f.gap_ms for f in figures]), spread([f.flips for f in figures]),
+                     spread([f.wrong_ms for f in figures]), spread([f.gap_ms for f in figures]),
+                     spread([f.flips for f in figures]),
                      ", ".join(sorted({f.end for f in figures}))))
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)

@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Side by side with keepalived, in short: the order of the two, with room for a busy machine. `make peers` measures."""
+"""Side by side with keepalived, in short: the order of the two, and by how much. `make peers` measures."""
 
 import functools
 import sys
 import unittest
+from typing import Callable
 
+from contenders import INTERVAL_MS
 from measure import Figures
 from peers import run
 
 # Long enough for the lease of an agent that was killed together with its guard, and for the other target after it.
 WINDOW_S = 9.0
-# Of what one program took, the other must take this part at most.
-CLEARLY = 0.5
-# A busy machine may add so much to the time without an answer.
-ROOM_MS = 1000
+# What a busy machine spoils is measured again; what is wrong is wrong each time.
+TURNS = 3
+# Where the other one answers twice for seconds: the part of its wrong time that ours may be.
+CLEARLY = 0.1
 
 
 class SideBySide(unittest.TestCase):
@@ -21,44 +23,49 @@ class SideBySide(unittest.TestCase):
 
     @staticmethod
     @functools.lru_cache
-    def measured(case: str, peer: str) -> Figures:
+    def measured(case: str, peer: str, turn: int) -> Figures:
         return run([case], [peer], 1, lambda line: print(line, file=sys.stderr), WINDOW_S)[case, peer][0]
 
-    def compare(self, case: str, standin: str = "standin"):
-        """How long two answered, theirs and ours; how long nobody did, theirs and ours."""
-        theirs, ours = self.measured(case, "keepalived"), self.measured(case, standin)
-        self.assertNotIn(" and ", ours.end, "exactly one answers in the end")
-        self.assertNotEqual(ours.end, "nobody")
-        return theirs.two_ms, ours.two_ms, theirs.none_ms, ours.none_ms
+    def compare(self, case: str, wins: Callable[[Figures, Figures], bool], peer: str = "standin") -> None:
+        """wins: says of theirs and ours whether it is as it should be; in one of some turns it is."""
+        seen = []
+        for turn in range(TURNS):
+            theirs, ours = self.measured(case, "keepalived", turn), self.measured(case, peer, turn)
+            self.assertNotIn(" and ", ours.end, "exactly one answers in the end")
+            self.assertNotEqual(ours.end, "nobody")
+            if wins(theirs, ours):
+                return
+            seen.append((theirs, ours))
+        self.fail(f"{case}, keepalived and {peer}: {seen}")
 
-    def test_killed(self) -> None:
+    def test_the_daemon_is_killed(self) -> None:
+        """kill -9 of the main process: the guard asks for the address that it took off, and the other one has it."""
+        self.compare("kill-daemon", lambda theirs, ours: ours.two_ms <= theirs.two_ms and ours.none_ms < theirs.none_ms)
+
+    def test_all_is_killed(self) -> None:
         """kill -9 of all that belongs to it: with keepalived both answer for ever, here never."""
-        their_two, our_two, _, our_none = self.compare("kill-all")
-        self.assertLess(our_two, their_two * CLEARLY)
-        self.assertLess(our_none, their_two, "nobody answers for less long than two do there")
+        self.compare("kill-all", lambda theirs, ours: ours.two_ms == 0 and ours.wrong_ms < theirs.wrong_ms * CLEARLY)
 
-    def test_frozen(self) -> None:
-        """SIGSTOP for 5 s: with keepalived both answer for as long."""
-        their_two, our_two, _, our_none = self.compare("freeze-holder-all")
-        self.assertLess(our_two, their_two * CLEARLY)
-        self.assertLess(our_none, their_two)
+    def test_the_daemon_is_frozen(self) -> None:
+        """SIGSTOP of the main process for 5 s: nobody answers for less time than one round takes to follow another."""
+        self.compare("freeze-holder", lambda _, ours: ours.two_ms == 0 and ours.none_ms < INTERVAL_MS)
+
+    def test_all_is_frozen(self) -> None:
+        """SIGSTOP of all for 5 s: with keepalived both answer for as long."""
+        self.compare("freeze-holder-all",
+                     lambda theirs, ours: ours.two_ms == 0 and ours.wrong_ms < theirs.wrong_ms * CLEARLY)
 
     def test_the_watcher_is_frozen(self) -> None:
         """SIGSTOP of the other one for 5 s: nothing happens."""
-        _, our_two, _, our_none = self.compare("freeze-watcher")
-        self.assertEqual((our_two, our_none), (0, 0))
+        self.compare("freeze-watcher", lambda _, ours: ours.wrong_ms == 0)
 
     def test_cut_off(self) -> None:
-        """Cut off for 5 s, and back: two answer no longer than there, and the other is as quick to stand in."""
-        their_two, our_two, their_none, our_none = self.compare("partition")
-        self.assertLess(our_two, their_two + ROOM_MS)
-        self.assertLess(our_none, their_none + ROOM_MS)
+        """Cut off for 5 s, and back: the other is quicker to stand in, and the two settle it as quickly."""
+        self.compare("partition", lambda theirs, ours: ours.wrong_ms < theirs.wrong_ms)
 
     def test_a_source_with_nothing_installed_is_cut_off(self) -> None:
         """The same of a plain host, which no program of the other kind can protect."""
-        their_two, our_two, their_none, our_none = self.compare("partition", "standin (source)")
-        self.assertLess(our_two, their_two + ROOM_MS)
-        self.assertLess(our_none, their_none + ROOM_MS)
+        self.compare("partition", lambda theirs, ours: ours.wrong_ms < theirs.wrong_ms, "standin (source)")
 
 
 if __name__ == "__main__":
