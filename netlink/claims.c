@@ -450,18 +450,17 @@ int claims_on_readable(struct claims *claims)
     assert(!claims->reporting);
     for (;;) {
         length = query_socket_receive(claims->socket, buffer, sizeof buffer);
-        if (length == -EAGAIN)
-            break;
         /* Lost or unreadable answers show as missing ones; the rest of the queue is whole. */
         if ((length == -ENOBUFS || length == -EMSGSIZE) && unreadable++ < UNREADABLE_MAX)
             continue;
         if (length < 0)
-            return (int)length;
+            break;
         message_each(buffer, (size_t)length, read_answer, claims);
     }
+    /* Also where reading failed: nothing may ever wake us for what was read before, or was lost with it. */
     settle_open_questions(claims);
     report(claims);
-    return 0;
+    return length == -EAGAIN ? 0 : (int)length;
 }
 
 int claims_list_held(void (*each)(void *userdata, const struct claims_held *held), void *userdata)

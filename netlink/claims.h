@@ -52,6 +52,7 @@ struct claims_request {
  *   -EACCES         REMOVE, RENEW: it is there, but does not carry our mark, and stays as it is
  *   -ENODEV         there is no such NIC (any more), and so no such address
  *   -ENOBUFS        the kernel's answer was lost, and the address is not as asked for: ask again
+ *   any other       where answers cannot be read: also that of a request that was carried out
  * Called from claims_on_readable only, in the order of submission. It may submit; it must not close.
  */
 typedef void (*claims_result_fn)(void *userdata, const struct claims_request *request, int error);
@@ -76,7 +77,10 @@ uint32_t claims_queued(const struct claims *claims);
  * renew NIC by NIC: it spares the kernel the work.
  */
 int claims_flush(struct claims *claims);
-/* Reads the kernel's answers and hands each to the result callback. */
+/*
+ * Reads the kernel's answers and hands each to the result callback. 0, or negative errno where they could not be read:
+ * what had no answer then was looked up.
+ */
 int claims_on_readable(struct claims *claims);
 
 /* An address of ours that the kernel holds: it carries the mark. */

@@ -106,7 +106,8 @@ def faults_jobs():
 
 def valgrind_jobs(names, limit_s):
     """Unit tests under memcheck: what is read must have been written, and what was allocated must be freed."""
-    command = ["valgrind", "--quiet", "--leak-check=full", "--error-exitcode=9", "--child-silent-after-fork=yes"]
+    command = ["valgrind", "--quiet", "--leak-check=full", "--error-exitcode=9", "--child-silent-after-fork=yes",
+               f"--suppressions={HERE / 'valgrind.supp'}"]
     return [Job(f"valgrind/{name}", [*command, str(BUILD.resolve() / "tests/unit" / name)], limit_s) for name in names]
 
 

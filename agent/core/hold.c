@@ -48,6 +48,11 @@ void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address, bool lapse
 
     if (a->claim != CORE_CLAIM_HELD)
         return;
+    /* It was to be given back, and could not be taken off: whoever did so, nobody wants it here again. */
+    if (n->disarmed) {
+        core_on_gone_with_nic(core, now_ns, address);
+        return;
+    }
     if (!lapsed && !user && !insists(a, now_ns)) {
         put_back(core, now_ns, address);
         return;

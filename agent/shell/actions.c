@@ -61,6 +61,7 @@ void actions_end_hold(struct agent *agent, uint32_t address)
 static void do_release(struct agent *agent, uint32_t address)
 {
     actions_end_hold(agent, address);
+    agent->plan->monitors[address].is_gone = false;
     submit(agent, address, CLAIMS_REMOVE);
 }
 

@@ -214,11 +214,11 @@ void agent_on_links_changed(struct agent *agent, nsec_t now_ns)
     agent->links_changed = true;
 }
 
-/* Whether the address is one that we hold, just there. */
-static bool is_held(const struct plan *plan, uint32_t number, const struct link_address *address)
+/* Whether the address is one of a claim of ours in that state, just there. */
+static bool is_ours(const struct plan *plan, uint32_t number, enum core_claim claim, const struct link_address *address)
 {
-    return plan->core.addresses[number].claim == CORE_CLAIM_HELD &&
-           plan->monitors[number].ifindex == address->ifindex && plan->monitors[number].prefix == address->prefix;
+    return plan->core.addresses[number].claim == claim && plan->monitors[number].ifindex == address->ifindex &&
+           plan->monitors[number].prefix == address->prefix;
 }
 
 static void say_taken(struct agent *agent, uint32_t address)
@@ -247,6 +247,9 @@ void agent_lost_address(struct agent *agent, uint32_t address)
         agent_say(agent, LOG_ERR, "the lease of %s on %s ran out, because this host stood still",
                   ip_address_format(&plan->monitors[address].map->ip, ip),
                   plan->targets[plan->core.addresses[address].held_on].name);
+    else if (plan->core.nics[plan->core.addresses[address].nic].disarmed)
+        agent_say(agent, LOG_NOTICE, "%s, which could not be given back, is off now",
+                  ip_address_format(&plan->monitors[address].map->ip, ip));
     else
         say_taken(agent, address);
     actions_end_hold(agent, address);
@@ -313,13 +316,16 @@ void agent_on_address_changed(struct agent *agent, nsec_t now_ns, const struct l
     }
     agent->now_ns = now_ns;
     /* What we put on and take off ourselves is told by its results. */
-    if (!present || !is_claimed(&agent->plan->core.addresses[number]))
+    if (!present || (!is_claimed(&agent->plan->core.addresses[number]) &&
+                     !leaving_has(agent, &address->ip, address->ifindex, address->prefix)))
         note_own(agent, number, present);
-    if (present || !is_held(agent->plan, number, address))
+    if (!present && is_ours(agent->plan, number, CORE_CLAIM_RELEASING, address))
+        agent->plan->monitors[number].is_gone = true;
+    if (present || !is_ours(agent->plan, number, CORE_CLAIM_HELD, address))
         return;
     /* That the source is back may be told by what is still queued, and the address be given up for it. */
     rounds_drain(agent);
-    if (!is_held(agent->plan, number, address))
+    if (!is_ours(agent->plan, number, CORE_CLAIM_HELD, address))
         return;
     if (lease_ran_out(agent, number) || agent->ports->carrier(agent->userdata, address->ifindex) > 0)
         agent_lost_address(agent, number);
@@ -346,9 +352,11 @@ void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct clai
         if (error == -EEXIST)
             note_own(agent, address, true);
         on_claimed(agent, address, error);
+        if (error < 0 && error != -EEXIST && error != -ENODEV)
+            leaving_doubt(agent, &request->ip, request->ifindex, request->prefix);
         break;
     case CLAIMS_REMOVE:
-        core_on_released(&plan->core, now_ns, address, error);
+        core_on_released(&plan->core, now_ns, address, plan->monitors[address].is_gone ? 0 : error);
         break;
     case CLAIMS_RENEW:
         lease_on_result(agent, address, error);

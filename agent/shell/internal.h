@@ -47,6 +47,7 @@ struct monitor {
     /* the claim */
     int ifindex;               /* NIC it was put on */
     uint8_t prefix;            /* as it was put on */
+    bool is_gone;              /* while it is released: a notice says that it is off, the answer is still to come */
     bool is_put_back;          /* it was taken off just now: if it is claimed, then as it was */
     nsec_t claimed_ns;         /* when the kernel confirmed it; 0 */
     nsec_t lease_asked_ns;     /* when the oldest claim or renewal that is not answered yet was asked for; 0: none */
@@ -236,6 +237,9 @@ int leaving_reserve(struct agent *agent, size_t more);
 /* The same is claimed again, so that no try to take it off may come now; and was not, so that it may. */
 void leaving_claimed(struct agent *agent, const struct ip_address *ip, int ifindex, uint8_t prefix);
 void leaving_unclaimed(struct agent *agent, const struct ip_address *ip, int ifindex, uint8_t prefix);
+/* Nor was it, as far as is known: should it be there after all, it is taken off. */
+void leaving_doubt(struct agent *agent, const struct ip_address *ip, int ifindex, uint8_t prefix);
+bool leaving_has(const struct agent *agent, const struct ip_address *ip, int ifindex, uint8_t prefix);
 /* The kernel says that it is gone, which counts unless the answer to our own request is still to come. */
 void leaving_gone(struct agent *agent, const struct ip_address *ip, int ifindex, uint8_t prefix);
 /* It is a claim's. */

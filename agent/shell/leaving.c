@@ -137,6 +137,17 @@ void leaving_unclaimed(struct agent *agent, const struct ip_address *ip, int ifi
     stray->due_ns = agent->now_ns;
 }
 
+void leaving_doubt(struct agent *agent, const struct ip_address *ip, int ifindex, uint8_t prefix)
+{
+    (void)add(agent, ip, ifindex, prefix);
+    leaving_unclaimed(agent, ip, ifindex, prefix);
+}
+
+bool leaving_has(const struct agent *agent, const struct ip_address *ip, int ifindex, uint8_t prefix)
+{
+    return find(agent, ip, ifindex, prefix) != NULL;
+}
+
 void leaving_forget(struct agent *agent, const struct ip_address *ip, int ifindex, uint8_t prefix)
 {
     struct stray *stray = find(agent, ip, ifindex, prefix);

@@ -41,7 +41,8 @@ int agent_load(struct agent *agent, nsec_t now_ns, struct ipmap *ipmap, const st
     r = plan_new(agent, ipmap, now_ns, &to);
     if (r < 0)
         return r;
-    r = leaving_reserve(agent, to->core.n_addresses + n_held + (from ? from->core.n_addresses : 0));
+    /* Each address may be left on two NICs, where it is not known what became of its claims. */
+    r = leaving_reserve(agent, 2 * to->core.n_addresses + n_held + (from ? from->core.n_addresses : 0));
     if (r >= 0 && from)
         r = carry_plan(agent, from, to);
     if (r < 0) {

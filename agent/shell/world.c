@@ -69,9 +69,11 @@ static void on_reply(void *userdata, const struct probe_reply *reply)
 static void on_claim_result(void *userdata, const struct claims_request *request, int error)
 {
     struct world *world = userdata;
-    bool gone = error == 0 || error == -EADDRNOTAVAIL || error == -ENODEV;
+    bool gone = error == -EADDRNOTAVAIL || error == -ENODEV;
 
-    if (request->operation == CLAIMS_REMOVE ? gone : request->operation == CLAIMS_ADD && error < 0)
+    /* An addition that failed otherwise may be there all the same, and is removed then. */
+    if (request->operation == CLAIMS_REMOVE ? gone || error == 0
+                                            : request->operation == CLAIMS_ADD && (gone || error == -EEXIST))
         guarding_drop(world->guarding, request->ifindex, &request->ip, request->prefix);
     agent_on_claim_result(world->agent, world->clock.now_ns, request, error);
 }
@@ -102,8 +104,9 @@ static void read_claims(struct world *world)
 
     world_take_time(world);
     r = claims_on_readable(world->claims);
-    if (r < 0)
+    if (r < 0 && !world->claims_fail)
         log_format(world->clock.now_ns, LOG_ERR, "cannot read the kernel's answers to claims: %s", strerror(-r));
+    world->claims_fail = r < 0;
 }
 
 static int on_claims_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -120,9 +123,10 @@ static void read_links(struct world *world)
     int r = links_on_readable(world->links);
 
     agent_report_header(world->agent)->netlink_overruns = links_overruns(world->links);
-    world->links_again_ns = r < 0 ? world->clock.now_ns + LINKS_AGAIN_NS : NSEC_NEVER;
-    if (r < 0)
+    /* Said once, however often it is tried: what cannot be read stays readable. */
+    if (r < 0 && world->links_again_ns == NSEC_NEVER)
         log_format(world->clock.now_ns, LOG_ERR, "cannot keep up the kernel's NICs and addresses: %s", strerror(-r));
+    world->links_again_ns = r < 0 ? world->clock.now_ns + LINKS_AGAIN_NS : NSEC_NEVER;
 }
 
 static int on_links_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)

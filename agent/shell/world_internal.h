@@ -31,6 +31,7 @@ struct world {
     struct probe_clock clock;  /* of the event at hand */
     uint64_t dropped;          /* replies lost in sockets, as last counted */
     nsec_t claims_due_ns;      /* requests to the kernel wait for another turn; NSEC_NEVER: none do */
+    bool claims_fail;          /* answers to claims could not be read when that was last tried */
     nsec_t links_again_ns;     /* NICs and addresses could not be read: tried again then; NSEC_NEVER */
     bool listeners_stale;      /* NICs changed */
     nsec_t listeners_again_ns; /* a port could not be opened for want of something: tried again then; NSEC_NEVER */

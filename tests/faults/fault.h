@@ -10,10 +10,11 @@
 #include <stdint.h>
 
 enum fault_kind {
-    FAULT_MEMORY, /* an allocation of the product, or of jansson on its behalf */
-    FAULT_PORT,   /* a call through a port */
-    FAULT_RESULT, /* what the kernel answers to a claim, release or renewal, later */
-    FAULT_UNSENT, /* a request that the kernel refuses on flush */
+    FAULT_MEMORY,  /* an allocation of the product, or of jansson on its behalf */
+    FAULT_PORT,    /* a call through a port */
+    FAULT_RESULT,  /* what the kernel answers to a claim, release or renewal, later */
+    FAULT_UNHEARD, /* the same, but what was asked for is done: the true answer was lost */
+    FAULT_UNSENT,  /* a request that the kernel refuses on flush */
     FAULT_KINDS,
 };
 

@@ -25,7 +25,7 @@ struct trial {
     bool leased;
 };
 
-static const char *const kind_names[FAULT_KINDS] = {"memory", "port", "result", "unsent"};
+static const char *const kind_names[FAULT_KINDS] = {"memory", "port", "result", "unheard", "unsent"};
 
 struct told {
     struct scene scene;
@@ -280,6 +280,18 @@ static void results_lasting(void **state)
     tell_many(FAULT_RESULT, true);
 }
 
+static void unheard_once(void **state)
+{
+    (void)state;
+    tell_many(FAULT_UNHEARD, false);
+}
+
+static void unheard_lasting(void **state)
+{
+    (void)state;
+    tell_many(FAULT_UNHEARD, true);
+}
+
 static void unsent_once(void **state)
 {
     (void)state;
@@ -317,9 +329,10 @@ int main(void)
 {
     const struct CMUnitTest one[] = {cmocka_unit_test(the_one)};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memory_once),   cmocka_unit_test(memory_lasting), cmocka_unit_test(ports_once),
-        cmocka_unit_test(ports_lasting), cmocka_unit_test(results_once),   cmocka_unit_test(results_lasting),
-        cmocka_unit_test(unsent_once),   cmocka_unit_test(unsent_lasting),
+        cmocka_unit_test(memory_once),    cmocka_unit_test(memory_lasting),  cmocka_unit_test(ports_once),
+        cmocka_unit_test(ports_lasting),  cmocka_unit_test(results_once),    cmocka_unit_test(results_lasting),
+        cmocka_unit_test(unheard_once),   cmocka_unit_test(unheard_lasting), cmocka_unit_test(unsent_once),
+        cmocka_unit_test(unsent_lasting),
     };
 
     json_set_alloc_funcs(fault_malloc, free);

@@ -71,8 +71,13 @@ static int port_claim(void *userdata, const struct claims_request *request)
     if (r < 0)
         return r;
     sim_judge_pace(agent);
-    if (error == 0)
-        return __real_sim_ports.claim(userdata, request);
+    if (error == 0) {
+        agent->unheard = fault_hit(FAULT_UNHEARD);
+        r = __real_sim_ports.claim(userdata, request);
+        agent->unheard = 0;
+        return r;
+    }
+    agent->n_claims_failed += request->operation == CLAIMS_ADD;
     sim_queue_put(&agent->others,
                   &(struct sim_arrival){.kind = SIM_ARRIVED_RESULT, .request = *request, .error = -error});
     sim_agent_wake(agent);

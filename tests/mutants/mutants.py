@@ -113,4 +113,9 @@ MUTANTS = [
            "return"),
     Mutant("does not tell neighbours of the source at failback", "agent/core/claim.c",
            "    if (a->give_backs == 0 ||", "    if (now_ns > 0 ||", "operator"),
+    Mutant("forgets a claim whose answer was lost", "agent/shell/agent.c",
+           "            leaving_doubt(agent, &request->ip, request->ifindex, request->prefix);\n", "            ;\n",
+           "takeover"),
+    Mutant("takes a lost answer for a release that failed", "agent/shell/agent.c",
+           "plan->monitors[address].is_gone ? 0 : error", "error", "takeover"),
 ]

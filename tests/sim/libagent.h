@@ -48,12 +48,14 @@ struct sim_agent {
     struct agent *agent; /* NULL: it was killed */
     char *file;          /* its ipmap, as text */
     /* how its host treats it */
-    nsec_t claim_delay_ns; /* what the kernel takes for a claim or release */
-    nsec_t lateness_ns;    /* turns come up to so much late */
-    int refuse_probes;     /* errno (> 0) for every request, told on flush; 0 */
-    int refuse_frames;     /* negative errno for every frame; 0 */
-    bool guarded;          /* a guard takes off what it holds when it hangs or is gone for longer than its file says */
-    size_t queue_max;      /* replies that its sockets keep; more are lost */
+    unsigned n_claims_failed; /* as far as it was told */
+    int unheard;              /* errno that answers to what is asked for from now on say, whatever was done; 0 */
+    nsec_t claim_delay_ns;    /* what the kernel takes for a claim or release */
+    nsec_t lateness_ns;       /* turns come up to so much late */
+    int refuse_probes;        /* errno (> 0) for every request, told on flush; 0 */
+    int refuse_frames;        /* negative errno for every frame; 0 */
+    bool guarded;     /* a guard takes off what it holds when it hangs or is gone for longer than its file says */
+    size_t queue_max; /* replies that its sockets keep; more are lost */
     bool paused;
     /* what outlives it */
     char *journal; /* the newest; NULL: none. A test may take it away, or put another there */

@@ -118,8 +118,9 @@ void sim_judge_release(struct sim_agent *agent, const struct sim_nic *nic, const
     const struct sim_address *there = sim_nic_find(nic, &request->ip);
     char text[IP_ADDRESS_TEXT];
 
-    /* Or the kernel is still at the claim. */
-    if (!there && (is_untold(agent, &request->ip) || agent->kernel_busy_ns > agent->host->world->clock.now_ns))
+    /* Or the kernel is still at the claim; or said no, and may have done it all the same. */
+    if (!there && (agent->n_claims_failed > 0 || is_untold(agent, &request->ip) ||
+                   agent->kernel_busy_ns > agent->host->world->clock.now_ns))
         return;
     if (!there || !there->claimed || there->prefix != request->prefix)
         sim_violate(agent->host->world, "%s releases %s/%u, which it did not claim so", agent->host->name,

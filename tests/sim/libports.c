@@ -156,6 +156,7 @@ static int apply(struct sim_agent *agent, struct sim_nic *nic, const struct clai
 struct order {
     struct claims_request request;
     unsigned incarnation;
+    int unheard; /* of the agent, when it asked */
 };
 
 static void claim_done(void *object, void *detail)
@@ -180,6 +181,9 @@ static void claim_done(void *object, void *detail)
     }
     if (nic)
         result.error = apply(agent, nic, request);
+    if (order->unheard != 0)
+        result.error = -order->unheard;
+    agent->n_claims_failed += request->operation == CLAIMS_ADD && result.error < 0;
     sim_queue_put(&agent->others, &result);
     sim_agent_wake(agent);
 }
@@ -208,7 +212,7 @@ static int port_claim(void *userdata, const struct claims_request *request)
     const struct sim_nic *nic = named_nic(agent, request->ifindex);
     struct order *order = sim_alloc(sizeof *order);
 
-    *order = (struct order){*request, agent->incarnation};
+    *order = (struct order){*request, agent->incarnation, agent->unheard};
     if (nic)
         judge_request(agent, nic, request);
     /* In the order of submission, however fast the kernel has become meanwhile. */

@@ -212,6 +212,53 @@ static void what_the_kernel_refuses_is_tried_again(void **state)
     scene_end(&s);
 }
 
+/* The kernel puts the address on, and its answer is lost for an error: what may be there is taken off again. */
+static void claims_whose_answers_are_lost(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_begin_plain(&s);
+    s.agent->unheard = ENOMEM;
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_state(&s, "blocked");
+    s.agent->unheard = 0;
+    sim_host_set_alive(s.source, true);
+    scene_run(&s, 3 * NSEC_PER_SEC);
+    assert_state(&s, "up");
+    assert_free(&s, SCENE_IP);
+    assert_free(&s, SCENE_IP6);
+    assert_int_equal(sim_agent_said(s.agent, "by other means"), 0);
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 3 * NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    scene_end(&s);
+}
+
+/* The kernel takes it off, and its answer is lost for an error: it is not put on again over the source's head. */
+static void releases_whose_answers_are_lost(void **state)
+{
+    struct scene s;
+    unsigned claimed;
+
+    (void)state;
+    scene_begin_plain(&s);
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    claimed = sim_agent_did(s.agent, SIM_CLAIM, NULL);
+    s.agent->unheard = ENOMEM;
+    sim_agent_command(s.agent, "failback", "web1", NULL);
+    scene_run(&s, NSEC_PER_SEC);
+    s.agent->unheard = 0;
+    scene_run(&s, 10 * NSEC_PER_SEC);
+    assert_state(&s, "disarmed");
+    assert_free(&s, SCENE_IP);
+    assert_int_equal(sim_agent_did(s.agent, SIM_CLAIM, NULL), claimed);
+    scene_end(&s);
+}
+
 static void slow_netlink(void **state)
 {
     struct scene s;
@@ -298,6 +345,8 @@ int main(void)
         cmocka_unit_test(the_fallback_nic_takes_it),
         cmocka_unit_test(the_fallback_nic_takes_what_the_kernel_refuses),
         cmocka_unit_test(what_the_kernel_refuses_is_tried_again),
+        cmocka_unit_test(claims_whose_answers_are_lost),
+        cmocka_unit_test(releases_whose_answers_are_lost),
         cmocka_unit_test(slow_netlink),
         cmocka_unit_test(a_source_that_returns_during_a_slow_claim),
         cmocka_unit_test(a_client_that_refuses_announcements),

@@ -273,6 +273,24 @@ static void gone_already_is_released(void **state)
     assert_int_equal(w.addresses[0].held_on, CORE_NO_TARGET);
 }
 
+/* Whoever took it off has done what was wanted: it is not put back. */
+static void what_could_not_be_released_goes(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_held(&w, 2);
+    core_failback(&w.core, w.now_ns, 0);
+    released(&w, 1, 0);
+    released(&w, 0, -ENOMEM);
+    assert_reason(&w, 0, CORE_REASON_RELEASE_FAILED);
+    forget(&w);
+    core_on_gone(&w.core, w.now_ns, 0, false);
+    check(&w);
+    assert_int_equal(emitted(&w, CORE_CLAIM), 0);
+    assert_state(&w, 0, CORE_DISARMED);
+}
+
 static void what_cannot_be_released_stays_held(void **state)
 {
     struct world w;
@@ -386,6 +404,7 @@ int main(void)
         cmocka_unit_test(the_rest_can_be_had_by_failover),
         cmocka_unit_test(released_in_reverse_order),
         cmocka_unit_test(gone_already_is_released),
+        cmocka_unit_test(what_could_not_be_released_goes),
         cmocka_unit_test(what_cannot_be_released_stays_held),
         cmocka_unit_test(failback_while_claiming),
         cmocka_unit_test(failback_while_claiming_what_the_kernel_refuses),
