@@ -296,7 +296,8 @@ static struct nlmsghdr *build_request(void *buffer, uint32_t number, const struc
  */
 static int send_batch(struct claims *claims, uint32_t n)
 {
-    alignas(struct nlmsghdr) char buffer[2 * CLAIMS_BATCH * MESSAGE_BYTES_MAX];
+    /* libmnl leaves padding as it is: nothing of our stack is for the kernel to see. */
+    alignas(struct nlmsghdr) char buffer[2 * CLAIMS_BATCH * MESSAGE_BYTES_MAX] = {};
     struct nlmsghdr *message;
     size_t length = 0;
 
@@ -369,7 +370,7 @@ static bool is_open_question(const struct entry *entry)
 /* Gives an address of ours that was there already the lease that is asked for. */
 static int adopt(struct claims *claims, const struct claims_request *request, const struct lookup *lookup)
 {
-    alignas(struct nlmsghdr) char buffer[MESSAGE_BYTES_MAX];
+    alignas(struct nlmsghdr) char buffer[MESSAGE_BYTES_MAX] = {};
     int error = 0;
 
     if (lookup->valid_s == lease_of(request))

@@ -185,7 +185,7 @@ static int ask(struct query *query, const struct nlmsghdr *question, struct answ
 
 int query_addresses(struct query *query, uint8_t family, int ifindex, const struct address_message **ret, size_t *ret_n)
 {
-    alignas(struct nlmsghdr) char buffer[MESSAGE_BYTES_MAX];
+    alignas(struct nlmsghdr) char buffer[MESSAGE_BYTES_MAX] = {};
 
     for (unsigned attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
         struct answer answer = {.ifindex = ifindex};
@@ -214,7 +214,7 @@ int query_carry_out(struct query *query, struct nlmsghdr *message)
 
 int query_get_devconf(struct query *query, int ifindex, unsigned setting, uint32_t *ret)
 {
-    alignas(struct nlmsghdr) char buffer[MESSAGE_BYTES_MAX];
+    alignas(struct nlmsghdr) char buffer[MESSAGE_BYTES_MAX] = {};
     struct answer answer = {.setting = setting};
     int error = ask(query, message_build_get_link(buffer, ++query->sequence, ifindex), &answer);
 
@@ -226,7 +226,7 @@ int query_get_devconf(struct query *query, int ifindex, unsigned setting, uint32
 
 int query_set_devconf(struct query *query, int ifindex, unsigned setting, uint32_t value)
 {
-    alignas(struct nlmsghdr) char buffer[MESSAGE_BYTES_MAX];
+    alignas(struct nlmsghdr) char buffer[MESSAGE_BYTES_MAX] = {};
 
     return query_carry_out(query, message_build_set_devconf(buffer, 0, ifindex, setting, value));
 }

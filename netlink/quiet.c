@@ -292,7 +292,7 @@ static size_t write_changes(const struct filter *filter, struct quiet_message *m
 
 static int flush_filter(struct filter *filter)
 {
-    alignas(struct nlmsghdr) char buffer[BATCH_BYTES];
+    alignas(struct nlmsghdr) char buffer[BATCH_BYTES] = {};
     struct quiet_message message = {.bytes = buffer, .table = filter->table, .family = filter->family};
     int error = filter->socket ? 0 : open_socket(filter);
     size_t n = 0;

@@ -67,7 +67,7 @@ static void test_a_renewal_starts_the_lease_anew_and_keeps_the_rest(void **state
 /* Puts an address on with our mark and other flags than ours, as another version of this program might have. */
 static void put_with_flags(struct world *world, const char *ip, uint8_t prefix, uint32_t flags)
 {
-    _Alignas(struct nlmsghdr) char buffer[MESSAGE_BYTES_MAX];
+    _Alignas(struct nlmsghdr) char buffer[MESSAGE_BYTES_MAX] = {};
     struct claims_request request = {.ifindex = world->nic, .ip = ip_of(ip), .prefix = prefix};
     struct query *query;
 
