@@ -125,7 +125,7 @@ struct core_address {
     /* kept by the core */
     enum core_life life;
     bool seen;                     /* answered since watching began */
-    bool armed;                    /* with `trigger any` its loss counts: answered or held since watched or given back */
+    bool armed;                    /* with `trigger any` its loss counts: answered or held since it was watched */
     uint32_t misses;               /* in a row */
     struct mac_address mac;        /* the source's, learned while healthy; unset */
     struct mac_address former_mac; /* learned before `mac` */
@@ -281,7 +281,7 @@ struct core {
     struct core_target *targets;
     uint32_t n_sources, n_nics, n_addresses;
     uint16_t n_targets;
-    struct heap timers; /* by NIC: asks, end of verify, end of approval */
+    struct heap timers;   /* by NIC: asks, end of verify, end of approval */
     uint32_t n_verifying; /* NICs: when a timer is due, all that came in has to be known, since it may be a verdict's */
     core_action_fn act;
     void *userdata;

@@ -10,8 +10,10 @@
 /* Things done within one virtual millisecond: so many, and so many more for each address. */
 #define PACE_ALWAYS 100
 #define PACE_EACH 40
-/* While an address is held, its source is looked for at least this often. */
+/* While an address is held, its source is looked for at least this often; and everybody, by broadcast, for one address
+ * of the NIC after the other. */
 #define RETURN_WATCH_NS NSEC_PER_SEC
+#define RETURN_ASK_ALL_NS (1500 * NSEC_PER_MSEC)
 
 void sim_judge_pace(struct sim_agent *agent)
 {
@@ -52,8 +54,8 @@ static bool puts_back(const struct sim_agent *agent)
 }
 
 /*
- * What was found on one of two NICs, and the kernel refuses the claim on that one: nobody tells with `witness none` that
- * it is cut off; or it loses frames by chance, so that a witness is heard there and the source is not.
+ * What was found on one of two NICs, and the kernel refuses the claim on that one: nobody tells with `witness none`
+ * that it is cut off; or it loses frames by chance, so that a witness is heard there and the source is not.
  */
 static bool is_misled(const struct sim_agent *agent, const struct sim_nic *nic, const struct sim_nic *other)
 {
@@ -90,12 +92,10 @@ void sim_judge_claim(struct sim_agent *agent, const struct sim_nic *nic, const s
         /* Whoever answers later than the file waits for is not there for it. */
         if (sim_nics_round_trip(nic, other) > agent->patience_ns)
             continue;
-        /* The MAC that a source is looked for at while its address is held may be that of a target that stood in
-         * before: its return is seen late then. */
-        if (puts_back(agent) && count_agents(world) > 1)
-            continue;
         if (puts_back(agent)) {
-            grace_ns += RETURN_WATCH_NS;
+            /* The MAC that a source is looked for at while its address is held may be that of a target that stood in
+             * before: its return is seen by broadcast alone then. */
+            grace_ns += count_agents(world) > 1 ? (nsec_t)other->n_addresses * RETURN_ASK_ALL_NS : RETURN_WATCH_NS;
             since_ns = nsec_max(since_ns, nsec_max(agent->refused_ns, agent->begun_ns));
         }
         if (since_ns != NSEC_NEVER && world->clock.now_ns - since_ns > grace_ns)
