@@ -221,10 +221,12 @@ static struct findings examine(const struct core *core, const struct core_nic *n
 static void give_up(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason, uint32_t address)
 {
     struct core_nic *n = &core->nics[nic];
+    /* Disarmed because we were cut off, which an order without a way does not change: see nic_on_path_change. */
+    bool is_cut_off = reason == CORE_REASON_NO_CARRIER && n->seen && !n->armed && !n->disarmed;
 
     nic_blame(n, address, reason == CORE_REASON_IN_USE ? &core->addresses[address].heard_mac : NULL, 0);
     n->by_operator = n->approved = n->moving = false;
-    nic_enter(core, now_ns, nic, n->armed && n->n_held == 0 ? CORE_BLOCKED : nic_idle_state(n), reason);
+    nic_enter(core, now_ns, nic, (n->armed || is_cut_off) && n->n_held == 0 ? CORE_BLOCKED : nic_idle_state(n), reason);
     nic_restart(core, nic);
 }
 

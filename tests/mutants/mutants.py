@@ -29,6 +29,8 @@ MUTANTS = [
            "isolation"),
     Mutant("asks once alone for what is not monitored", "agent/core/core.c",
            "asked_apart |= !a->asked_by_link", "asked_apart |= a->monitored && !a->asked_by_link", "evidence"),
+    Mutant("takes an order without a way for a sign of life", "agent/core/verify.c",
+           "(n->armed || is_cut_off) && n->n_held == 0", "n->armed && n->n_held == 0 && !is_cut_off", "operator"),
     Mutant("ignores a rival's intent", "agent/core/verify.c",
            "    if (target == CORE_NO_TARGET || !may_yield(n))\n        return;\n", "    return;\n", "rivals"),
     Mutant("waits for the guard of another target as for the source", "agent/core/watch.c",

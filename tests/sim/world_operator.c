@@ -277,6 +277,27 @@ static void never_seen(void **state)
     scene_end(&s);
 }
 
+/* Ordered while our cable is out: the source that nobody tells of is not "up" for it. */
+static void failover_without_a_cable(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_begin(&s);
+    scene_watch(&s, "witness none\n" SCENE_PLAIN);
+    sim_nic_connect(s.target_nic, false);
+    scene_run(&s, NSEC_PER_SEC);
+    command(&s, "failover");
+    assert_false(s.agent->answer_ok);
+    assert_state(&s, "blocked");
+    sim_host_set_alive(s.source, false);
+    sim_nic_connect(s.target_nic, true);
+    scene_run(&s, 10 * NSEC_PER_SEC);
+    assert_state(&s, "blocked");
+    assert_reason(&s, "cut off");
+    scene_end(&s);
+}
+
 /* What a person ordered outlasts a lease that ran out while we stood still, and a file with another NIC for it: whether
  * its source was never seen, or given back and not seen since. */
 static void ordered_it_stands(void **state)
@@ -443,6 +464,7 @@ int main(void)
         cmocka_unit_test(failback_without_announcing_the_source),
         cmocka_unit_test(failback_while_the_kernel_still_claims),
         cmocka_unit_test(never_seen),
+        cmocka_unit_test(failover_without_a_cable),
         cmocka_unit_test(ordered_it_stands),
         cmocka_unit_test(paused),
         cmocka_unit_test(paused_over_crash_and_return),

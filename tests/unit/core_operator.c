@@ -274,6 +274,34 @@ static void what_was_ordered_stands_like_any_takeover(void **state)
     assert_state(&w, 0, CORE_VERIFYING);
 }
 
+/* We were cut off, and nobody tells who is: an order that has no way does not make the source look well. */
+static void failover_without_a_way_while_cut_off(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_begin(&w);
+    add_source(&w);
+    add_nic(&w);
+    add_address(&w, 0, CORE_NO_TARGET);
+    w.targets[0].witness = CORE_WITNESS_NONE;
+    start(&w, 1);
+    round_answered(&w, 0, 0);
+    link_is(&w, 0, false);
+    assert_reason(&w, 0, CORE_REASON_NO_CARRIER);
+    assert_int_equal(failover(&w, false), 0);
+    pass(&w, NSEC_PER_SEC);
+    assert_state(&w, 0, CORE_BLOCKED);
+    assert_reason(&w, 0, CORE_REASON_NO_CARRIER);
+    link_is(&w, 0, true);
+    assert_state(&w, 0, CORE_BLOCKED);
+    assert_reason(&w, 0, CORE_REASON_CUT_OFF);
+    lose(&w, 0, 0);
+    assert_state(&w, 0, CORE_BLOCKED);
+    round_answered(&w, 0, 0);
+    assert_state(&w, 0, CORE_UP);
+}
+
 static void failover_while_a_row_of_misses_begins(void **state)
 {
     struct world w;
@@ -412,6 +440,7 @@ int main(void)
         cmocka_unit_test(force_needs_a_way_too),
         cmocka_unit_test(failover_of_what_was_never_seen),
         cmocka_unit_test(what_was_ordered_stands_like_any_takeover),
+        cmocka_unit_test(failover_without_a_way_while_cut_off),
         cmocka_unit_test(failover_while_a_row_of_misses_begins),
         cmocka_unit_test(failover_says_who_answers),
         cmocka_unit_test(under_any_failover_is_refused_like_under_all),
