@@ -76,7 +76,7 @@ static void keep_own(struct core_nic *n, const struct core_nic *own)
 static void start_over(struct core_nic *n)
 {
     n->suspected = n->intended = n->by_operator = n->approved = false;
-    n->asks = 0;
+    n->asks = n->n_asked = 0;
     n->next_ask_ns = n->verify_until_ns = NSEC_NEVER;
     if (n->state != CORE_AWAITING)
         n->approval_until_ns = NSEC_NEVER;

@@ -187,8 +187,11 @@ struct core_nic {
     nsec_t evidence_ns;       /* evidence must be younger than this: judging of the first missed round */
     nsec_t wait_ns;           /* longest that one of its rounds missed since then was waited for; 0: none was */
     uint32_t asks;            /* broadcasts for all its addresses since then */
-    nsec_t last_ask_ns;       /* the newest of them */
-    nsec_t next_ask_ns;       /* NSEC_NEVER: none planned */
+    uint32_t n_asked;         /* addresses that the one under way has come to; 0: none is under way */
+    bool ask_intent;          /* that one is in the probe form */
+    nsec_t ask_begun_ns;      /* when the newest of them left for the first address */
+    nsec_t last_ask_ns;       /* and for the last one */
+    nsec_t next_ask_ns;       /* when the next one leaves, or the rest of one; NSEC_NEVER: none planned */
     nsec_t witness_ask_ns;    /* when its witnesses were last asked */
     nsec_t verify_until_ns;   /* when verify ends with what it has; NSEC_NEVER */
     nsec_t approval_until_ns; /* when the default answer is taken; NSEC_NEVER */

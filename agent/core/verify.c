@@ -13,6 +13,12 @@
 
 /* Verify lasts at least this long before it ends for want of an answer. */
 #define VERIFY_MIN_NS (50 * NSEC_PER_MSEC)
+/*
+ * A broadcast for thousands of addresses leaves in parts, so far apart at least: in between, other sources are probed,
+ * and answers are read.
+ */
+#define ASK_AT_ONCE 256
+#define ASK_PACE_NS (100 * NSEC_PER_USEC)
 
 static enum core_policy policy_of_file(const struct core *core, const struct core_nic *n)
 {
@@ -47,7 +53,7 @@ void verify_gather(struct core *core, nsec_t now_ns, uint32_t nic)
     n->evidence_ns = now_ns;
     n->wait_ns = 0;
     n->damped = damping_applies(core, now_ns, n);
-    n->asks = 0;
+    n->asks = n->n_asked = 0;
     n->intended = false;
     n->witness_ask_ns = 0;
     n->next_ask_ns = n->asked_apart ? now_ns : NSEC_NEVER;
@@ -90,21 +96,43 @@ void verify_ask_witnesses(struct core *core, nsec_t now_ns, uint32_t nic)
     }
 }
 
+/* The next part of the broadcast under way. */
+static void ask_part(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+    uint32_t first = n->n_asked, left = n->n_addresses - first, count = left < ASK_AT_ONCE ? left : ASK_AT_ONCE;
+
+    for (uint32_t i = n->first_address + first; i < n->first_address + first + count; i++) {
+        const struct core_address *a = &core->addresses[i];
+        struct core_action ask = {.type = CORE_ASK, .nic = nic, .address = i, .target = fit_target(core, a)};
+
+        ask.intent = n->ask_intent;
+        if (ask.target != CORE_NO_TARGET && a->claim != CORE_CLAIM_HELD)
+            emit(core, &ask);
+    }
+    /* What many addresses take to be asked for is not time in which nobody answered. */
+    if (first > 0 && n->state == CORE_VERIFYING)
+        n->verify_until_ns += now_ns - n->last_ask_ns;
+    n->last_ask_ns = now_ns;
+    if (count < left) {
+        n->n_asked += count;
+        n->next_ask_ns = now_ns + ASK_PACE_NS;
+        return;
+    }
+    n->n_asked = 0;
+    n->asks++;
+}
+
 void verify_ask(struct core *core, nsec_t now_ns, uint32_t nic, bool intent)
 {
     struct core_nic *n = &core->nics[nic];
 
-    n->asks++;
-    n->last_ask_ns = now_ns;
+    n->n_asked = 0;
+    n->ask_intent = intent;
+    n->ask_begun_ns = now_ns;
     n->intended = n->intended || intent;
-    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++) {
-        const struct core_address *a = &core->addresses[i];
-        struct core_action ask = {.type = CORE_ASK, .nic = nic, .address = i, .target = fit_target(core, a)};
-
-        ask.intent = intent;
-        if (ask.target != CORE_NO_TARGET && a->claim != CORE_CLAIM_HELD)
-            emit(core, &ask);
-    }
+    ask_part(core, now_ns, nic);
+    nic_set_timer(core, nic);
 }
 
 /* Whether a verify of this NIC that finds nothing ends in a claim, and not in a question. */
@@ -119,6 +147,8 @@ static bool asks_missing(const struct core *core, const struct core_nic *n)
     /* Where rounds ask by ARP or ND themselves, the intent alone is wanted. */
     uint32_t needed = n->by_operator || n->asked_apart ? core->sources[n->source].verify_asks : 0;
 
+    if (n->n_asked > 0)
+        return true;
     return n->asks < needed || (n->state == CORE_VERIFYING && would_claim(core, n) && !n->intended);
 }
 
@@ -317,7 +347,8 @@ static void verify_enter(struct core *core, nsec_t now_ns, uint32_t nic)
     /* Every broadcast, the wait after the last, and as much again for a witness whose first answer got lost. Where
      * rounds are very quick, a witness may still be slower than they are. */
     n->verify_until_ns = now_ns + (length_ns > VERIFY_MIN_NS ? length_ns : VERIFY_MIN_NS);
-    n->next_ask_ns = asks_missing(core, n) ? now_ns : asked_ns(n) + answer_ns(core, n);
+    if (n->n_asked == 0)
+        n->next_ask_ns = asks_missing(core, n) ? now_ns : asked_ns(n) + answer_ns(core, n);
     nic_set_timer(core, nic);
     verify_on_time(core, now_ns, nic);
 }
@@ -367,6 +398,8 @@ void verify_begin_anew(struct core *core, nsec_t now_ns, uint32_t nic)
 /* When to ask again, or to see what the last broadcast brought; before this ask some were missing, or a witness was. */
 static nsec_t next_ask_ns(const struct core *core, nsec_t now_ns, const struct core_nic *n, bool missing, bool waiting)
 {
+    if (n->n_asked > 0)
+        return n->next_ask_ns;
     if (waiting || asks_missing(core, n))
         return now_ns + spacing_ns(core, n);
     return missing ? now_ns + answer_ns(core, n) : NSEC_NEVER;
@@ -377,7 +410,11 @@ void verify_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
     struct core_nic *n = &core->nics[nic];
     bool verifying = n->state == CORE_VERIFYING;
 
-    if (n->next_ask_ns <= now_ns) {
+    if (n->next_ask_ns <= now_ns && n->n_asked > 0) {
+        ask_part(core, now_ns, nic);
+        n->next_ask_ns = next_ask_ns(core, now_ns, n, verifying, verifying && examine(core, n).waiting);
+        nic_set_timer(core, nic);
+    } else if (n->next_ask_ns <= now_ns) {
         struct findings f = examine(core, n);
         bool missing = asks_missing(core, n), waiting = verifying && f.waiting;
         /* Where no rounds go on asking by ARP or ND, what was asked long before a witness answered must be asked
@@ -411,9 +448,9 @@ static bool uses_target(const struct core *core, const struct core_nic *n, uint1
  */
 static void forget_earlier_asks(const struct core *core, struct core_nic *n, uint16_t target, nsec_t asked_ns)
 {
-    if (n->asks == 0 || n->last_ask_ns >= asked_ns || !uses_target(core, n, target))
+    if ((n->asks == 0 && n->n_asked == 0) || n->ask_begun_ns >= asked_ns || !uses_target(core, n, target))
         return;
-    n->asks = 0;
+    n->asks = n->n_asked = 0;
     n->intended = false;
 }
 
@@ -434,7 +471,8 @@ void core_on_witness(struct core *core, nsec_t now_ns, uint16_t target, nsec_t a
         if (n->state != CORE_VERIFYING)
             continue;
         /* The broadcast that waited for it goes out now, at its distance from the one before. */
-        if (asks_missing(core, n) && (n->asks == 0 || now_ns - n->last_ask_ns >= spacing_ns(core, n)))
+        if (n->n_asked == 0 && asks_missing(core, n) &&
+            (n->asks == 0 || now_ns - n->last_ask_ns >= spacing_ns(core, n)))
             n->next_ask_ns = now_ns;
         verify_on_time(core, now_ns, i);
     }

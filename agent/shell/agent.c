@@ -72,7 +72,7 @@ nsec_t agent_deadline(const struct agent *agent)
 
     if (!plan)
         return due_ns;
-    due_ns = nsec_min(due_ns, heap_first(&plan->rounds, NULL));
+    due_ns = nsec_min(due_ns, rounds_deadline(agent));
     due_ns = nsec_min(due_ns, proof_deadline(agent));
     due_ns = nsec_min(due_ns, heap_first(&plan->leases, NULL));
     due_ns = nsec_min(due_ns, core_deadline(&plan->core));
@@ -128,16 +128,18 @@ struct report_agent *agent_report_header(struct agent *agent)
 
 void agent_turn(struct agent *agent, nsec_t now_ns)
 {
-    nsec_t late_ns = agent->next_deadline_ns < now_ns ? now_ns - agent->next_deadline_ns : 0;
+    nsec_t late_ns = nsec_max(now_ns - agent->next_deadline_ns, 0);
+    nsec_t stood_still_ns = now_ns - nsec_max(agent->next_deadline_ns, agent->turned_ns) - agent->worked_ns;
 
-    agent->now_ns = now_ns;
+    agent->now_ns = agent->turned_ns = now_ns;
+    agent->worked_ns = 0;
     agent->header.turns++;
     if (!agent->plan)
         return;
     lateness_count(&agent->lateness, now_ns, late_ns);
     agent->header.lateness_max_ns = nsec_max(agent->header.lateness_max_ns, late_ns);
-    if (late_ns > STALL_MIN_NS)
-        handle_stall(agent, late_ns);
+    if (stood_still_ns > STALL_MIN_NS)
+        handle_stall(agent, stood_still_ns);
     rounds_run(agent, now_ns);
     /* Drain, then judge, here too. */
     if (agent->plan->core.n_verifying > 0 && core_deadline(&agent->plan->core) <= now_ns)
@@ -195,6 +197,16 @@ void agent_flush(struct agent *agent, nsec_t now_ns)
     if (agent->changed || commands_deadline(agent) <= now_ns)
         commands_settle(agent, now_ns);
     agent->changed = false;
+    agent->next_deadline_ns = agent_deadline(agent);
+}
+
+void agent_worked(struct agent *agent, nsec_t begun_ns, nsec_t now_ns)
+{
+    nsec_t over_ns = now_ns - nsec_max(begun_ns, agent->next_deadline_ns);
+
+    if (over_ns > 0)
+        agent->worked_ns += nsec_min(over_ns, WORK_MAX_NS);
+    rounds_rest(agent, begun_ns, now_ns);
     agent->next_deadline_ns = agent_deadline(agent);
 }
 

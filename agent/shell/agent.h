@@ -40,6 +40,11 @@ nsec_t agent_deadline(const struct agent *agent);
 void agent_turn(struct agent *agent, nsec_t now_ns);
 /* Ends an event: results of what the core asked, batches, answers to commands. Always called before waiting again. */
 void agent_flush(struct agent *agent, nsec_t now_ns);
+/*
+ * The event, with its flush, took from begun_ns to now_ns. A turn that is due meanwhile is late, but nothing stood
+ * still: it was our own work.
+ */
+void agent_worked(struct agent *agent, nsec_t begun_ns, nsec_t now_ns);
 
 void agent_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply);
 /* A queued request was refused by the kernel after all; error > 0. */

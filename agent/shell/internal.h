@@ -22,6 +22,8 @@
 #define MANAGER_FRESH_NS (1 * NSEC_PER_SEC)
 /* A turn that comes later than this after its deadline, and later than a source's interval, is a stall. */
 #define STALL_MIN_NS (5 * NSEC_PER_MSEC)
+/* What an event of our own takes at most, by the kernel too; what takes longer was interrupted. */
+#define WORK_MAX_NS (20 * NSEC_PER_MSEC)
 /* Answers of a source's own MAC that are older than this say nothing about now. */
 #define SOURCE_SEEN_FRESH_NS (2 * NSEC_PER_SEC)
 
@@ -85,7 +87,12 @@ struct target {
     size_t n_own;
     struct peer peers[LIMIT_WITNESSES]; /* witnesses in effect, configured or found */
     size_t n_peers;
-    bool told_there; /* what the log last said of it */
+    struct neighbours {
+        struct link_neighbour known[PEERS_MAX * 2]; /* best first */
+        size_t n;
+        nsec_t asked_ns; /* as of then; 0: never */
+    } ipv4, ipv6;        /* of the kernel, whom proof may ask: see proof.c */
+    bool told_there;     /* what the log last said of it */
     bool told_fit;
     bool recheck;            /* the core wants its carrier asked */
     enum manager manager;    /* who else manages it, as of then: */
@@ -160,6 +167,14 @@ struct lateness {
     struct report_lateness told[LATENESS_BUCKETS]; /* of `all`, for the report */
 };
 
+/* How rounds keep up. */
+struct rounds_pace {
+    bool left_over;           /* in the event at hand more were due than a turn starts */
+    nsec_t rest_until_ns;     /* none starts before */
+    nsec_t behind_since_ns;   /* each turn since then left rounds over that were an interval late; 0: it did not */
+    uint64_t told_generation; /* of the plan for which people were told; 0: none */
+};
+
 struct agent {
     const struct agent_ports *ports;
     void *userdata;
@@ -168,8 +183,11 @@ struct agent {
     struct plan *plan;
     uint64_t generation; /* plans so far */
     struct lateness lateness;
+    struct rounds_pace pace;
     struct report_agent header; /* what the daemon says of itself */
     nsec_t next_deadline_ns;    /* as promised at the end of the last event */
+    nsec_t turned_ns;           /* when the newest turn began */
+    nsec_t worked_ns;           /* own work since then, as far as the next turn was due meanwhile */
     nsec_t witness_idle_ns;     /* when witnesses are asked next without a reason */
     struct owed *owed;
     nsec_t now_ns;        /* of the event being handled */
@@ -205,6 +223,9 @@ void lateness_count(struct lateness *lateness, nsec_t now_ns, nsec_t late_ns);
 void lateness_report(struct lateness *lateness, struct report_agent *header);
 
 /* rounds.c: probing */
+nsec_t rounds_deadline(const struct agent *agent);
+/* The event at hand took that long: rounds that it left over wait a little. */
+void rounds_rest(struct agent *agent, nsec_t begun_ns, nsec_t now_ns);
 void rounds_arm(struct agent *agent, uint32_t address);
 void rounds_run(struct agent *agent, nsec_t now_ns);
 /* Hands over all replies that are queued. Where some were lost, every round under way is void. */

@@ -26,6 +26,8 @@ static const nsec_t ask_again_ns[] = {
  */
 #define ASK_AT_ONCE 10
 #define ASK_TICK_NS (1 * NSEC_PER_MSEC)
+/* Who the kernel's neighbours are is looked at no more often than this. */
+#define NEIGHBOURS_FRESH_NS (20 * NSEC_PER_MSEC)
 
 void proof_begin(struct agent *agent, nsec_t now_ns, uint32_t address)
 {
@@ -48,25 +50,39 @@ void proof_end(struct agent *agent, uint32_t address)
     heap_set(&agent->plan->proofs, address, NSEC_NEVER);
 }
 
-/* Whom to ask: witnesses of the address's family first, then what else the kernel knows on that NIC. */
-static size_t choose_peers(struct agent *agent, const struct target *t, uint8_t family, struct peer *ret)
+/* Whom the kernel knows on the NIC. It may know thousands, and is not asked for each address that is to be proved. */
+static const struct neighbours *neighbours_of(struct agent *agent, struct target *t, uint8_t family)
 {
-    struct link_neighbour neighbours[PEERS_MAX * 2];
-    size_t n = 0, n_neighbours;
+    struct neighbours *neighbours = family == AF_INET ? &t->ipv4 : &t->ipv6;
+
+    if (neighbours->asked_ns == NSEC_UNSET || agent->now_ns - neighbours->asked_ns >= NEIGHBOURS_FRESH_NS) {
+        neighbours->n =
+            agent->ports->neighbours(agent->userdata, t->link.ifindex, family, neighbours->known, PEERS_MAX * 2);
+        neighbours->asked_ns = agent->now_ns;
+    }
+    return neighbours;
+}
+
+/* Whom to ask: witnesses of the address's family first, then what else the kernel knows on that NIC. */
+static size_t choose_peers(struct agent *agent, struct target *t, uint8_t family, struct peer *ret)
+{
+    const struct neighbours *neighbours;
+    size_t n = 0;
 
     for (size_t i = 0; i < t->n_peers && n < PEERS_MAX; i++)
         if (t->peers[i].ip.family == family)
             ret[n++] = t->peers[i];
     if (n == PEERS_MAX)
         return n;
-    n_neighbours = agent->ports->neighbours(agent->userdata, t->link.ifindex, family, neighbours, PEERS_MAX * 2);
-    for (size_t i = 0; i < n_neighbours && n < PEERS_MAX; i++) {
-        bool known = plan_find(agent, agent->plan, &neighbours[i].ip) != UINT32_MAX;
+    neighbours = neighbours_of(agent, t, family);
+    for (size_t i = 0; i < neighbours->n && n < PEERS_MAX; i++) {
+        const struct link_neighbour *neighbour = &neighbours->known[i];
+        bool known = plan_find(agent, agent->plan, &neighbour->ip) != UINT32_MAX;
 
         for (size_t k = 0; k < n; k++)
-            known = known || ip_address_equal(&ret[k].ip, &neighbours[i].ip);
+            known = known || ip_address_equal(&ret[k].ip, &neighbour->ip);
         if (!known)
-            ret[n++] = (struct peer){.ip = neighbours[i].ip, .mac = neighbours[i].mac};
+            ret[n++] = (struct peer){.ip = neighbour->ip, .mac = neighbour->mac};
     }
     return n;
 }
@@ -93,7 +109,7 @@ int proof_refresh(struct agent *agent, uint32_t address)
 {
     const struct plan *plan = agent->plan;
     const struct monitor *m = &plan->monitors[address];
-    const struct target *t = &plan->targets[plan->core.addresses[address].held_on];
+    struct target *t = &plan->targets[plan->core.addresses[address].held_on];
     struct peer peers[PEERS_MAX];
     size_t n = choose_peers(agent, t, m->map->ip.family, peers);
 
@@ -116,7 +132,7 @@ static void ask(struct agent *agent, nsec_t now_ns, uint32_t address)
 {
     struct plan *plan = agent->plan;
     struct monitor *m = &plan->monitors[address];
-    const struct target *t = &plan->targets[plan->core.addresses[address].held_on];
+    struct target *t = &plan->targets[plan->core.addresses[address].held_on];
     unsigned step = m->proof_asks < ASK_AGAIN_STEPS ? m->proof_asks : ASK_AGAIN_STEPS - 1;
     struct peer peers[PEERS_MAX];
     size_t n;

@@ -2,6 +2,7 @@
 /* Rounds of probes: what is sent when, to whom and from which address; what replies and misses become. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <syslog.h>
 
 #include "agent/shell/internal.h"
 
@@ -13,6 +14,15 @@
  */
 #define EARLY_PART 32
 #define EARLY_AT_ONCE 64
+/* Rounds of one turn. What is left over gets its own turns, between which answers are read and claims go on. */
+#define ROUNDS_AT_ONCE 256
+/*
+ * Where rounds never end, this part of the time is left to others: the host has other work, and the kernel takes the
+ * real-time class from who never sleeps.
+ */
+#define REST_PART 5
+/* Behind for so long without a pause: there are more rounds than can be sent. */
+#define BEHIND_TOLD_NS (1 * NSEC_PER_SEC)
 /* Replies without a learned MAC between two attempts to learn it. */
 #define LEARN_EVERY 64
 /* A source that was heard not longer ago than this has its address, and is in no duplicate address detection. */
@@ -209,13 +219,50 @@ static void run_early(struct agent *agent, nsec_t now_ns, uint32_t n_started)
     }
 }
 
+/* More rounds were due than one turn starts. People are told where that does not end. */
+static void note_behind(struct agent *agent, nsec_t now_ns, bool behind)
+{
+    struct rounds_pace *pace = &agent->pace;
+    uint32_t address;
+    nsec_t late_ns = now_ns - heap_first(&agent->plan->rounds, &address);
+
+    pace->left_over = behind;
+    behind = behind && late_ns > agent->plan->monitors[address].tracker.interval_ns;
+    if (!behind)
+        pace->behind_since_ns = NSEC_UNSET;
+    else if (pace->behind_since_ns == NSEC_UNSET)
+        pace->behind_since_ns = now_ns;
+    if (!behind || now_ns - pace->behind_since_ns < BEHIND_TOLD_NS || pace->told_generation == agent->generation)
+        return;
+    pace->told_generation = agent->generation;
+    agent_say(
+        agent, LOG_WARNING,
+        "this host cannot ask %u addresses as often as the file says: rounds are %lld ms late by now, and what is "
+        "lost is found the later; give them a longer interval",
+        agent->plan->core.n_addresses, (long long)(late_ns / NSEC_PER_MSEC));
+}
+
+nsec_t rounds_deadline(const struct agent *agent)
+{
+    return nsec_max(heap_first(&agent->plan->rounds, NULL), agent->pace.rest_until_ns);
+}
+
+void rounds_rest(struct agent *agent, nsec_t begun_ns, nsec_t now_ns)
+{
+    if (agent->pace.left_over)
+        agent->pace.rest_until_ns = now_ns + (now_ns - begun_ns) / (REST_PART - 1);
+    agent->pace.left_over = false;
+}
+
 void rounds_run(struct agent *agent, nsec_t now_ns)
 {
     struct plan *plan = agent->plan;
     bool drained = false;
     uint32_t address, n_started = 0;
 
-    while (heap_first(&plan->rounds, &address) <= now_ns) {
+    if (now_ns < agent->pace.rest_until_ns)
+        return;
+    while (n_started < ROUNDS_AT_ONCE && heap_first(&plan->rounds, &address) <= now_ns) {
         struct tracker *t = &plan->monitors[address].tracker;
 
         tracker_set_floor(t, floor_ns(agent, t), agent->lateness.woke_late_ns);
@@ -228,8 +275,10 @@ void rounds_run(struct agent *agent, nsec_t now_ns)
         rounds_arm(agent, address);
         n_started++;
     }
-    if (n_started > 0)
-        run_early(agent, now_ns, n_started);
+    if (n_started == 0)
+        return;
+    run_early(agent, now_ns, n_started);
+    note_behind(agent, now_ns, n_started == ROUNDS_AT_ONCE);
 }
 
 void rounds_ask(struct agent *agent, const struct core_action *ask)

@@ -18,6 +18,9 @@
 #define READ_AT_ONCE 256
 /* When the kernel's NICs and addresses could not be read, the next try comes after this. */
 #define LINKS_AGAIN_NS (100 * NSEC_PER_MSEC)
+/* The kernel takes the real-time class from who has not slept for half a second: see process.c. */
+#define AWAKE_MAX_NS (200 * NSEC_PER_MSEC)
+#define NAP_NS (50 * NSEC_PER_USEC)
 /* A wall clock that moves by more than this against the monotonic one, plus a tenth of the time between, was set. */
 #define CLOCK_STEP_NS (1 * NSEC_PER_MSEC)
 
@@ -57,6 +60,23 @@ void world_take_time(struct world *world)
     if (world->clock.now_ns != 0 && llabs(offset_ns - world->clock.to_monotonic_ns) > CLOCK_STEP_NS + since_ns / 10)
         agent_on_clock_step(world->agent, after_ns);
     world->clock = (struct probe_clock){.now_ns = after_ns, .to_monotonic_ns = offset_ns};
+    if (world->begun_ns != NSEC_UNSET)
+        return;
+    world->begun_ns = after_ns;
+    if (after_ns - world->ended_ns > NAP_NS)
+        world->slept_ns = after_ns;
+}
+
+/* Ends the event. A claim of thousands keeps the loop awake for as long as a runaway program, which it is not. */
+static void end_event(struct world *world)
+{
+    world->ended_ns = world_now();
+    agent_worked(world->agent, world->begun_ns, world->ended_ns);
+    world->begun_ns = NSEC_UNSET;
+    if (world->ended_ns - world->slept_ns < AWAKE_MAX_NS)
+        return;
+    nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+    world->slept_ns = world->ended_ns;
 }
 
 static void on_reply(void *userdata, const struct probe_reply *reply)
@@ -202,8 +222,10 @@ nsec_t world_flush(struct world *world)
 
 void world_set_timer(struct world *world, nsec_t also_ns)
 {
-    nsec_t due_ns = agent_deadline(world->agent);
+    nsec_t due_ns;
 
+    end_event(world);
+    due_ns = agent_deadline(world->agent);
     due_ns = also_ns < due_ns ? also_ns : due_ns;
     due_ns = world->claims_due_ns < due_ns ? world->claims_due_ns : due_ns;
     /* "At once" is often written as 0, which must not pass for NSEC_UNSET: the timer would never be set again. */

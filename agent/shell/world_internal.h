@@ -29,6 +29,9 @@ struct world {
     struct guarding *guarding; /* the daemon's; NULL: none */
     struct keeper *keeper;     /* the same */
     struct probe_clock clock;  /* of the event at hand */
+    nsec_t begun_ns;           /* when that began, as far as its first reading of the clock tells; NSEC_UNSET: none */
+    nsec_t ended_ns;           /* when the one before ended */
+    nsec_t slept_ns;           /* when the loop last came from a sleep */
     uint64_t dropped;          /* replies lost in sockets, as last counted */
     nsec_t claims_due_ns;      /* requests to the kernel wait for another turn; NSEC_NEVER: none do */
     bool claims_fail;          /* answers to claims could not be read when that was last tried */

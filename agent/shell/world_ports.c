@@ -9,8 +9,8 @@
 #include "agent/shell/log.h"
 #include "agent/shell/world_internal.h"
 
-/* Packets read from one socket in a drain before judging. */
-#define DRAIN_AT_MOST 4096
+/* Packets read from one socket in a drain before judging: more than its queue can hold. */
+#define DRAIN_AT_MOST (1 << 16)
 /* When the kernel takes no batch at all, the next try comes after this. */
 #define CLAIMS_RETRY_NS (5 * NSEC_PER_MSEC)
 

@@ -42,6 +42,9 @@ static void settle(struct sim_agent *agent)
     nsec_t due_ns;
 
     agent_flush(agent->agent, now_of(agent));
+    agent->busy_ns = now_of(agent) + agent->work_ns;
+    agent->work_ns = 0;
+    agent_worked(agent->agent, now_of(agent), agent->busy_ns);
     due_ns = agent_deadline(agent->agent);
     if (due_ns == agent->due_ns && agent->turn_ns != NSEC_NEVER)
         return;
@@ -65,6 +68,11 @@ static void turn(void *object, void *detail)
     (void)detail;
     if (!sim_agent_runs(agent) || agent->turn_ns != now_of(agent))
         return;
+    if (agent->busy_ns > now_of(agent)) {
+        agent->turn_ns = agent->busy_ns;
+        sim_clock_at(&agent->host->world->clock, agent->turn_ns, turn, agent, NULL);
+        return;
+    }
     sim_judge_pace(agent);
     agent->turn_ns = NSEC_NEVER;
     take_time(agent);
@@ -80,6 +88,11 @@ static void serve(void *object, void *detail)
     agent->wake_planned = false;
     if (!sim_agent_runs(agent))
         return;
+    if (agent->busy_ns > now_of(agent)) {
+        agent->wake_planned = true;
+        sim_clock_at(&agent->host->world->clock, agent->busy_ns, serve, agent, NULL);
+        return;
+    }
     take_time(agent);
     sim_queue_serve(&agent->replies, agent);
     sim_queue_serve(&agent->others, agent);

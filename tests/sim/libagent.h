@@ -52,6 +52,7 @@ struct sim_agent {
     int unheard;              /* errno that answers to what is asked for from now on say, whatever was done; 0 */
     nsec_t claim_delay_ns;    /* what the kernel takes for a claim or release */
     nsec_t lateness_ns;       /* turns come up to so much late */
+    nsec_t send_ns;           /* what a request takes to send: so long it does nothing else */
     int refuse_probes;        /* errno (> 0) for every request, told on flush; 0 */
     int refuse_frames;        /* negative errno for every frame; 0 */
     bool guarded;     /* a guard takes off what it holds when it hangs or is gone for longer than its file says */
@@ -68,6 +69,8 @@ struct sim_agent {
     struct sim_queue others;  /* from netlink and packet capture */
     bool lost_replies;        /* a socket overflowed since the last drain */
     bool wake_planned;
+    nsec_t work_ns;      /* what it sent in the event at hand takes */
+    nsec_t busy_ns;      /* until when it works */
     nsec_t due_ns;       /* the deadline that it gave */
     nsec_t turn_ns;      /* when its turn comes; NSEC_NEVER */
     nsec_t seen_wall_ns; /* offset of the wall clock at its last event */

@@ -63,6 +63,7 @@ static int port_probe(void *userdata, const struct probe_request *request)
 
     if (!nic)
         return -ENODEV;
+    agent->work_ns += agent->send_ns;
     if (agent->refuse_probes) {
         agent->refused_ns = agent->host->world->clock.now_ns;
         if (agent->n_refused == SIM_REFUSED_MAX)

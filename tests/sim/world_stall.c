@@ -362,6 +362,83 @@ static void a_somewhat_busy_host_finds_the_dead(void **state)
     scene_end(&s);
 }
 
+#define LAST_OF_4000 "192.0.119.199"
+
+/* A source NIC of so many addresses; `rest`: of those that the plain file does not name. */
+static void watch_many(struct scene *s, unsigned n, const char *rest)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *file = open_memstream(&text, &length);
+
+    assert_non_null(file);
+    fprintf(file, "defaults { interval 10ms; misses 3 }\nsource web1 { nic eth0 { " SCENE_IP "/24 dev eth0\n");
+    for (unsigned i = 0; i < n - 1; i++) {
+        char ip[IP_ADDRESS_TEXT];
+
+        snprintf(ip, sizeof ip, "192.0.%u.%u/16", 100 + i / 200, 1 + i % 200);
+        fprintf(file, "%s dev eth0 { %s }\n", ip, rest);
+        sim_nic_add(s->source_nic, ip);
+    }
+    fputs("} }\n", file);
+    fclose(file);
+    sim_nic_add(s->target_nic, "192.0.2.20/16");
+    scene_watch(s, text);
+    free(text);
+}
+
+/*
+ * Its own work is no stall: the broadcasts of verify for so many addresses take four intervals, and yet the source is
+ * lost once. The last of them is another host's by now, which is not known before it was asked for.
+ */
+static void thousands_that_are_lost_together(void **state)
+{
+    struct sim_nic *stranger;
+    struct scene s;
+    nsec_t crash_ns;
+
+    (void)state;
+    scene_begin(&s);
+    watch_many(&s, 4000, "monitor no");
+    stranger = sim_nic_new(sim_host_new(s.world, "stranger"), "eth0", s.lan);
+    sim_nic_remove(s.source_nic, LAST_OF_4000 "/16");
+    sim_nic_add(stranger, LAST_OF_4000 "/16");
+    s.agent->send_ns = 10 * NSEC_PER_USEC;
+    scene_run(&s, NSEC_PER_SEC);
+    assert_state(&s, "up");
+    sim_host_set_alive(s.source, false);
+    crash_ns = scene_now(&s);
+    scene_run(&s, NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    assert_int_equal(sim_agent_said(s.agent, "stood still"), 0);
+    assert_in_range(sim_agent_did_ns(s.agent, SIM_CLAIM, SCENE_IP) - crash_ns, 20 * NSEC_PER_MSEC, 100 * NSEC_PER_MSEC);
+    assert_holds(&s, "192.0.119.198");
+    assert_free(&s, LAST_OF_4000);
+    scene_end(&s);
+}
+
+/* To ask them all takes longer than an interval: rounds come later than the file says, and so does the verdict. */
+static void more_rounds_than_it_can_send(void **state)
+{
+    struct scene s;
+    nsec_t crash_ns;
+
+    (void)state;
+    scene_begin(&s);
+    watch_many(&s, 1000, "");
+    s.agent->send_ns = 30 * NSEC_PER_USEC;
+    scene_run(&s, 10 * NSEC_PER_SEC);
+    assert_state(&s, "up");
+    assert_int_equal(s.agent->n_deeds, 0);
+    sim_host_set_alive(s.source, false);
+    crash_ns = scene_now(&s);
+    scene_run(&s, NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    assert_int_equal(sim_agent_said(s.agent, "stood still"), 0);
+    assert_in_range(sim_agent_did_ns(s.agent, SIM_CLAIM, SCENE_IP) - crash_ns, 60 * NSEC_PER_MSEC, 500 * NSEC_PER_MSEC);
+    scene_end(&s);
+}
+
 /* The wall clock is set again and again, by any amount, on a healthy source. */
 static void tell_clock_steps(struct scene *s)
 {
@@ -420,6 +497,8 @@ int main(void)
         cmocka_unit_test(taken_off_while_nothing_is_heard),
         cmocka_unit_test(a_busy_host),
         cmocka_unit_test(a_somewhat_busy_host_finds_the_dead),
+        cmocka_unit_test(thousands_that_are_lost_together),
+        cmocka_unit_test(more_rounds_than_it_can_send),
         cmocka_unit_test(clock_steps),
         cmocka_unit_test(a_clock_step_during_misses),
     };

@@ -22,13 +22,13 @@
 #define SPACING_NS (10 * NSEC_PER_MSEC)
 #define MISSES 3
 #define ASKS 3
-#define ACTIONS_MAX 512
+#define ACTIONS_MAX 4096
 
 struct world {
     struct core core;
     struct core_source sources[4];
     struct core_nic nics[8];
-    struct core_address addresses[32];
+    struct core_address addresses[640];
     struct core_target targets[4];
     struct heap_entry entries[8];
     uint32_t positions[8];
@@ -174,7 +174,8 @@ static inline void check_state(const struct world *w, uint32_t nic)
     assert_true(!n->disarmed || !n->armed);
     assert_int_equal(n->verify_until_ns != NSEC_NEVER, n->state == CORE_VERIFYING);
     assert_true(n->approval_until_ns == NSEC_NEVER || n->state == CORE_AWAITING);
-    assert_true(n->suspected || (n->next_ask_ns == NSEC_NEVER && n->state != CORE_VERIFYING && n->asks == 0));
+    assert_true(n->suspected ||
+                (n->next_ask_ns == NSEC_NEVER && n->state != CORE_VERIFYING && n->asks == 0 && n->n_asked == 0));
     assert_true(!n->by_operator || n->state == CORE_VERIFYING);
     assert_true(n->yields <= CORE_YIELDS_MAX);
     due_ns = n->verify_until_ns < due_ns ? n->verify_until_ns : due_ns;
