@@ -60,8 +60,11 @@ static int attach_filter(int fd, uint8_t family, uint16_t identifier)
 
 static int set_options(int fd, uint8_t family)
 {
-    int level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6, on = 1;
+    int level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6, on = 1, whole = IP_PMTUDISC_PROBE;
 
+    /* What is never cut into fragments needs no identification (RFC 6864 section 4.1), whose making takes a hash. */
+    if (family == AF_INET && setsockopt(fd, level, IP_MTU_DISCOVER, &whole, sizeof whole) < 0)
+        return -errno;
     if (setsockopt(fd, level, family == AF_INET ? IP_PKTINFO : IPV6_RECVPKTINFO, &on, sizeof on) < 0)
         return -errno;
     /* Without this the kernel does not tell that its own queue dropped a request, and that would pass for a miss. */
