@@ -10,9 +10,11 @@
 
 #include "agent/base/cleanup.h"
 
-/* Room for all replies that come while the program is kept from running for a second or so, or that ten thousand
- * addresses send at once: the kernel allows for twice as much, and a driver may take 2 KiB for each. It costs memory only
- * while it is full. */
+/*
+ * Room for all replies that come while the program is kept from running for a second or so, or that ten thousand
+ * addresses send at once: the kernel allows for twice as much, and a driver may take 2 KiB for each. It costs memory
+ * only while it is full.
+ */
 #define RECEIVE_BUFFER_BYTES (16 << 20)
 /* Errors of the socket in one go that are no reason to give up: ICMP errors about what was asked. */
 #define ERRORS_MAX 64

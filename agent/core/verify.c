@@ -411,8 +411,13 @@ void verify_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
     bool verifying = n->state == CORE_VERIFYING;
 
     if (n->next_ask_ns <= now_ns && n->n_asked > 0) {
+        bool waiting = verifying && examine(core, n).waiting;
+
         ask_part(core, now_ns, nic);
-        n->next_ask_ns = next_ask_ns(core, now_ns, n, verifying, verifying && examine(core, n).waiting);
+        /* The distance from one broadcast to the next is that of each address. */
+        n->next_ask_ns = n->n_asked == 0 && !waiting && asks_missing(core, n)
+                             ? nsec_max(now_ns + ASK_PACE_NS, n->ask_begun_ns + spacing_ns(core, n))
+                             : next_ask_ns(core, now_ns, n, verifying, waiting);
         nic_set_timer(core, nic);
     } else if (n->next_ask_ns <= now_ns) {
         struct findings f = examine(core, n);

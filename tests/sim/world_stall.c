@@ -388,7 +388,7 @@ static void watch_many(struct scene *s, unsigned n, const char *rest)
 }
 
 /*
- * Its own work is no stall: the broadcasts of verify for so many addresses take four intervals, and yet the source is
+ * Its own work is no stall: the broadcasts of verify for so many addresses take four intervals each, and yet the source is
  * lost once. The last of them is another host's by now, which is not known before it was asked for.
  */
 static void thousands_that_are_lost_together(void **state)
@@ -411,7 +411,7 @@ static void thousands_that_are_lost_together(void **state)
     scene_run(&s, NSEC_PER_SEC);
     assert_state(&s, "holding");
     assert_int_equal(sim_agent_said(s.agent, "stood still"), 0);
-    assert_in_range(sim_agent_did_ns(s.agent, SIM_CLAIM, SCENE_IP) - crash_ns, 20 * NSEC_PER_MSEC, 100 * NSEC_PER_MSEC);
+    assert_in_range(sim_agent_did_ns(s.agent, SIM_CLAIM, SCENE_IP) - crash_ns, 20 * NSEC_PER_MSEC, 200 * NSEC_PER_MSEC);
     assert_holds(&s, "192.0.119.198");
     assert_free(&s, LAST_OF_4000);
     scene_end(&s);
