@@ -19,6 +19,7 @@
 #include "agent/base/cleanup.h"
 #include "netlink/links_internal.h"
 #include "netlink/message.h"
+#include "netlink/shelf.h"
 
 /* Room for the notifications of some ten thousand addresses that come and go within one turn. */
 #define EVENTS_BYTES (16 << 20)
@@ -50,17 +51,21 @@ int links_errno(int nl_error)
 
 /*
  * Lets only those notifications through that are of use, so that 10,000 addresses (each brings a route of table local),
- * a full table of the Internet, or the learning of a busy bridge cost us nothing. The family stands first in the
- * headers of all messages. A load beyond the end drops the message.
+ * a full table of the Internet, or the learning of a busy bridge cost us nothing. What IPv6 alone tells of a NIC lacks
+ * its kind and master, and would take the place of what is known of them. The family stands first in the headers of all
+ * messages. A load beyond the end drops the message.
  */
 static int attach_filter(struct nl_sock *events)
 {
     enum { FAMILY = NLMSG_HDRLEN, DST_LEN = NLMSG_HDRLEN + 1, TABLE = NLMSG_HDRLEN + 4, TYPE = 4 };
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FAMILY),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_BRIDGE, 8, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_BRIDGE, 11, 0),
         /* BPF loads in network order, netlink is in the host's. */
         BPF_STMT(BPF_LD | BPF_H | BPF_ABS, TYPE),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap16(RTM_NEWLINK), 0, 2),
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FAMILY),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNSPEC, 6, 7),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap16(RTM_NEWROUTE), 1, 0),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __builtin_bswap16(RTM_DELROUTE), 0, 4),
         BPF_STMT(BPF_LD | BPF_B | BPF_ABS, DST_LEN),
@@ -122,6 +127,7 @@ static int put_link(struct links *links, struct rtnl_link *link)
     info.up = (rtnl_link_get_flags(link) & IFF_UP) != 0;
     info.carrier = notified_carrier(link);
     info.ethernet = rtnl_link_get_arptype(link) == ARPHRD_ETHER;
+    info.shelf_of = shelf_target(info.name, rtnl_link_get_group(link));
     if (info.ethernet && mac && nl_addr_get_len(mac) == sizeof info.mac.bytes)
         memcpy(info.mac.bytes, nl_addr_get_binary_addr(mac), sizeof info.mac.bytes);
     /* An index in another namespace means nothing here. */
@@ -453,6 +459,17 @@ int links_by_index(const struct links *links, int ifindex, struct link_info *ret
         return -ENODEV;
     *ret = nic->info;
     return 0;
+}
+
+bool links_in_vrf(const struct links *links, int ifindex)
+{
+    const struct nic *nic = table_nic_by_index(&links->table, ifindex);
+    struct rtnl_link *master = nic && nic->master ? rtnl_link_get(links->link_cache, nic->master) : NULL;
+    const char *type = master ? rtnl_link_get_type(master) : NULL;
+    bool in_vrf = type && strcmp(type, "vrf") == 0;
+
+    rtnl_link_put(master);
+    return in_vrf;
 }
 
 static bool each_address_of(const struct nic *nic, bool (*each)(void *userdata, const struct link_address *address),

@@ -19,6 +19,7 @@ struct link_info {
     bool up;                   /* IFF_UP: administratively up */
     bool carrier;              /* IFF_RUNNING / IF_OPER_UP, as last notified: may lag (see links_ask_carrier) */
     bool ethernet;             /* ARPHRD_ETHER: has ARP and ND as this program speaks them */
+    int shelf_of;              /* index of the target NIC whose shelf it is (shelf.h); 0: it is none */
 };
 
 /* An address on a NIC of this host. */
@@ -61,6 +62,9 @@ uint64_t links_overruns(const struct links *links);
 /* -ENODEV where there is none. */
 int links_by_name(const struct links *links, const char *name, struct link_info *ret);
 int links_by_index(const struct links *links, int ifindex, struct link_info *ret);
+
+/* Whether the NIC is a port of a VRF, and so has a table of local addresses beside that of the others. */
+bool links_in_vrf(const struct links *links, int ifindex);
 
 /*
  * Asks the device itself (ETHTOOL_GLINK), and, where it is stacked on others (bond, team, bridge, VLAN, macvlan), those

@@ -118,7 +118,7 @@ struct nic *table_nic_by_name(const struct table *table, const char *name)
 static bool same_info(const struct link_info *a, const struct link_info *b)
 {
     return strcmp(a->name, b->name) == 0 && a->ifindex == b->ifindex && mac_address_equal(&a->mac, &b->mac) &&
-           a->up == b->up && a->carrier == b->carrier && a->ethernet == b->ethernet;
+           a->up == b->up && a->carrier == b->carrier && a->ethernet == b->ethernet && a->shelf_of == b->shelf_of;
 }
 
 int table_put_nic(struct table *table, const struct link_info *info, enum nic_kind kind, int master, int lower)

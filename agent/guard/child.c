@@ -31,6 +31,7 @@
 #include "agent/guard/privilege.h"
 #include "agent/guard/successor.h"
 #include "netlink/claims.h"
+#include "netlink/shelf.h"
 
 /* How long, in patiences since the agent went, one that holds the lock may take until its guard is in charge. */
 #define SUCCESSOR_PATIENCES 5
@@ -358,6 +359,10 @@ _Noreturn void child_run(int socket, const struct child_options *options)
     if (error < 0)
         _exit(EXIT_FAILURE);
     turn_until_end(&child);
+    /* Nothing is left on them, and nobody is there to use them. */
+    if (is_gone(&child) && !child.dismissed && !successor_in_charge(options->pid_path) &&
+        !successor_is_starting(options->lock_path))
+        (void)shelf_sweep();
     successor_free_charge(options->pid_path);
     notes_free(&child.held);
     claims_close(child.claims);

@@ -20,6 +20,25 @@ static uint8_t claim_prefix(const struct target *t, const struct ipmap_address *
     return map->prefix;
 }
 
+/* Whether what is put on that NIC is claimed on the target NIC. */
+static bool is_place_of(struct agent *agent, const struct target *t, int ifindex)
+{
+    return ifindex == t->link.ifindex ||
+           (t->link.ifindex != 0 && agent->ports->shelf_of(agent->userdata, ifindex) == t->link.ifindex);
+}
+
+/* The NIC to put the address on: where they are thousands, a shelf of the target NIC, which spares the kernel time. */
+static int place(struct agent *agent, const struct target *t, uint32_t address)
+{
+    const struct monitor *m = &agent->plan->monitors[address];
+    int shelf = 0;
+
+    /* One that brings its subnet along is to have its route through the target NIC. */
+    if (t->n_ipv4 > SHELVED_FROM && m->map->ip.family == AF_INET && m->prefix == 32)
+        shelf = agent->ports->shelf(agent->userdata, t->link.ifindex, address / SHELF_ADDRESSES);
+    return shelf > 0 ? shelf : t->link.ifindex;
+}
+
 static void submit(struct agent *agent, uint32_t address, enum claims_operation operation)
 {
     struct monitor *m = &agent->plan->monitors[address];
@@ -43,9 +62,9 @@ static void do_claim(struct agent *agent, uint32_t address, uint16_t target)
     const struct target *t = &agent->plan->targets[target];
 
     /* Who took it off may have taken the host's own addresses along, to put them on again in a moment. */
-    if (!m->is_put_back || m->ifindex != t->link.ifindex)
+    if (!m->is_put_back || !is_place_of(agent, t, m->ifindex))
         m->prefix = claim_prefix(t, m->map);
-    m->ifindex = t->link.ifindex;
+    m->ifindex = place(agent, t, address);
     m->lease_asked_ns = agent->now_ns;
     leaving_claimed(agent, &m->map->ip, m->ifindex, m->prefix);
     submit(agent, address, CLAIMS_ADD);

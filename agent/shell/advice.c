@@ -26,8 +26,7 @@ static int read_setting(const char *nic, const char *name)
     return (int)strtol(text, NULL, 10);
 }
 
-/* The kernel takes the greater of "all" and the NIC's own. */
-static int setting(const char *nic, const char *name)
+int advice_setting(const char *nic, const char *name)
 {
     int all = read_setting("all", name), own = read_setting(nic, name);
 
@@ -62,14 +61,14 @@ static bool subnet_of(struct world *world, const char *nic, struct subnet *ret)
 
 static void advise_pair(const char *a, const char *b)
 {
-    if (setting(a, "arp_ignore") == 0 || setting(b, "arp_ignore") == 0 || setting(a, "arp_announce") < 2 ||
-        setting(b, "arp_announce") < 2)
+    if (advice_setting(a, "arp_ignore") == 0 || advice_setting(b, "arp_ignore") == 0 ||
+        advice_setting(a, "arp_announce") < 2 || advice_setting(b, "arp_announce") < 2)
         log_format(
             world_now(), LOG_WARNING,
             "%s and %s are in one subnet: set net.ipv4.conf.all.arp_ignore=1 and arp_announce=2, or each answers "
             "ARP for the other's addresses",
             a, b);
-    if (!setting(a, "ignore_routes_with_linkdown") || !setting(b, "ignore_routes_with_linkdown"))
+    if (!advice_setting(a, "ignore_routes_with_linkdown") || !advice_setting(b, "ignore_routes_with_linkdown"))
         log_format(world_now(), LOG_WARNING,
                    "%s and %s are in one subnet: set net.ipv4.conf.all.ignore_routes_with_linkdown=1, or replies go on "
                    "leaving through the one without carrier",
@@ -98,7 +97,7 @@ static void advise_manager(struct world *world, const char *nic)
 /* Claimed host prefixes have scope host, which these settings keep silent about. */
 static void advise_nic(const char *nic)
 {
-    int arp_ignore = setting(nic, "arp_ignore");
+    int arp_ignore = advice_setting(nic, "arp_ignore");
 
     if (arp_ignore >= 3)
         log_format(world_now(), LOG_WARNING,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The agent as a whole: made, loaded, turned, freed. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -319,6 +320,7 @@ static bool is_claimed(const struct core_address *a)
 void agent_on_address_changed(struct agent *agent, nsec_t now_ns, const struct link_address *address, bool present)
 {
     uint32_t number = agent->plan ? plan_find(agent, agent->plan, &address->ip) : UINT32_MAX;
+    uint16_t target;
 
     if (!present)
         leaving_gone(agent, &address->ip, address->ifindex, address->prefix);
@@ -339,7 +341,10 @@ void agent_on_address_changed(struct agent *agent, nsec_t now_ns, const struct l
     rounds_drain(agent);
     if (!is_ours(agent->plan, number, CORE_CLAIM_HELD, address))
         return;
-    if (lease_ran_out(agent, number) || agent->ports->carrier(agent->userdata, address->ifindex) > 0)
+    target = agent->plan->core.addresses[number].held_on;
+    /* Where it lay on a shelf, the NIC in question is still the target NIC. */
+    if (lease_ran_out(agent, number) ||
+        agent->ports->carrier(agent->userdata, agent->plan->targets[target].link.ifindex) > 0)
         agent_lost_address(agent, number);
     else
         agent_lost_with_nic(agent, number);
@@ -416,6 +421,35 @@ void agent_each_held(const struct agent *agent,
     for (uint32_t i = 0; plan && i < plan->core.n_addresses; i++)
         if (plan->core.addresses[i].held_on != CORE_NO_TARGET)
             each(userdata, plan->monitors[i].ifindex, &plan->monitors[i].map->ip, plan->monitors[i].prefix);
+}
+
+/* Whether one of the addresses that go on shelves of that number may be claimed on the target NIC. */
+static bool has_shelf(const struct plan *plan, uint16_t target, uint32_t number)
+{
+    uint32_t end = (number + 1) * SHELF_ADDRESSES;
+
+    for (uint32_t i = number * SHELF_ADDRESSES; i < end && i < plan->core.n_addresses; i++) {
+        const uint16_t *targets = plan->core.addresses[i].target;
+
+        if (plan->monitors[i].map->ip.family == AF_INET && (targets[0] == target || targets[1] == target))
+            return true;
+    }
+    return false;
+}
+
+void agent_each_shelf(const struct agent *agent, void (*each)(void *userdata, int target, unsigned number),
+                      void *userdata)
+{
+    const struct plan *plan = agent->plan;
+
+    for (uint16_t i = 0; plan && i < plan->core.n_targets; i++) {
+        const struct target *t = &plan->targets[i];
+
+        for (uint32_t k = 0;
+             t->link.ifindex != 0 && t->n_ipv4 > SHELVED_FROM && k * SHELF_ADDRESSES < plan->core.n_addresses; k++)
+            if (has_shelf(plan, i, k))
+                each(userdata, t->link.ifindex, k);
+    }
 }
 
 void agent_on_hung(struct agent *agent, nsec_t now_ns)

@@ -72,6 +72,10 @@ void agent_forget(struct agent *agent, void *cookie);
 void agent_release_all(struct agent *agent, nsec_t now_ns);
 bool agent_is_idle(const struct agent *agent);
 
+/* Every shelf that the file in effect has IPv4 addresses for: of which target NIC that is there, and its number. */
+void agent_each_shelf(const struct agent *agent, void (*each)(void *userdata, int target, unsigned number),
+                      void *userdata);
+
 /* Calls `each` for every address that is held or on its way. */
 void agent_each_held(const struct agent *agent,
                      void (*each)(void *userdata, int ifindex, const struct ip_address *ip, uint8_t prefix),

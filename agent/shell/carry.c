@@ -29,6 +29,7 @@ static void carry_target(struct carry *c, uint16_t number, uint16_t old_number, 
     struct target *t = &c->to->targets[number], old = c->from->targets[old_number];
 
     old.witnesses = t->witnesses;
+    old.n_ipv4 = t->n_ipv4;
     if (!alike)
         old.n_peers = 0;
     *t = old;

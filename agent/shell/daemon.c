@@ -14,6 +14,7 @@
 #include "agent/shell/daemon_internal.h"
 #include "agent/shell/log.h"
 #include "agent/shell/process.h"
+#include "netlink/shelf.h"
 
 /* A release that takes longer than this at the end is left to whoever comes after us. */
 #define LEAVE_WITHIN_NS (50 * NSEC_PER_SEC)
@@ -338,17 +339,22 @@ static int daemon_open(struct daemon *d)
 
 static void daemon_close(struct daemon *d)
 {
+    bool idle = !d->world || agent_is_idle(world_agent(d->world));
+
     /* First of all, because it may wait for the disk: should that hang, the guard takes us for hung, as it must. */
     if (d->keeper)
         agent_journal_last(world_agent(d->world), world_now());
     keeper_close(d->keeper);
     /* What is still held is left to a successor; where none comes, the guard removes it. */
-    guarding_close(d->guarding, !d->world || agent_is_idle(world_agent(d->world)));
+    guarding_close(d->guarding, idle);
     ipmap_free(d->first);
     sd_event_source_disable_unref(d->loader_source);
     control_server_close(d->control);
     world_close(d->world);
     sd_event_unref(d->event);
+    /* An agent that was refused its start must leave those of another alone. */
+    if (idle && d->leaving_until_ns)
+        (void)shelf_sweep();
 }
 
 /* As sd_event_loop with a post source, which would cost another epoll_wait for each event. The exit status. */

@@ -8,6 +8,7 @@
 #include "agent/core/core.h"
 #include "agent/shell/agent.h"
 #include "arp/announcer.h"
+#include "netlink/shelf.h"
 #include "probes/tracker.h"
 
 /* Own addresses kept for each target NIC, to ask from. */
@@ -47,7 +48,7 @@ struct monitor {
     bool mac_silent;        /* nobody did in the round before, whatever other kinds say: the MAC may be an old one */
     bool is_ours_otherwise; /* this host has the address, and not by a claim: whoever asked for it would hear us */
     /* the claim */
-    int ifindex;               /* NIC it was put on */
+    int ifindex;               /* NIC it was put on: the target NIC, or a shelf of it */
     uint8_t prefix;            /* as it was put on */
     bool is_gone;              /* while it is released: a notice says that it is off, the answer is still to come */
     bool is_put_back;          /* it was taken off just now: if it is claimed, then as it was */
@@ -68,6 +69,9 @@ struct monitor {
     uint64_t proof_nonce;  /* of its token */
 };
 
+/* With more IPv4 addresses than this mapped to it, those of a target NIC are put on shelves where that is possible. */
+#define SHELVED_FROM SHELF_ADDRESSES
+
 /* A witness or another neighbour that may be asked on a target NIC. */
 struct peer {
     struct ip_address ip;
@@ -85,6 +89,7 @@ struct target {
     const struct ipmap_source *witnesses;       /* whose witness statement holds here */
     struct link_address own[OWN_ADDRESSES_MAX]; /* own addresses on it, never claimed ones */
     size_t n_own;
+    uint32_t n_ipv4;                    /* IPv4 addresses of the file that may be claimed here */
     struct peer peers[LIMIT_WITNESSES]; /* witnesses in effect, configured or found */
     size_t n_peers;
     struct neighbours {

@@ -110,7 +110,12 @@ static int plan_address(struct plan *plan, const struct ipmap_source *source, co
     a->monitored = map->monitor;
     a->asked_by_link = map->monitor && (m->kinds & (1u << PROBE_ARP | 1u << PROBE_ND));
     r = plan_target(plan, source, map->dev, &a->target[0]);
-    return r < 0 ? r : plan_target(plan, source, map->fallback, &a->target[1]);
+    if (r == 0)
+        r = plan_target(plan, source, map->fallback, &a->target[1]);
+    for (int i = 0; r == 0 && i < 2; i++)
+        if (a->target[i] != CORE_NO_TARGET)
+            plan->targets[a->target[i]].n_ipv4 += map->ip.family == AF_INET;
+    return r;
 }
 
 static int plan_source(struct plan *plan, const struct ipmap_source *map)

@@ -30,6 +30,13 @@ struct agent_ports {
     /* Claims or releases; the kernel's answer comes back by agent_on_claim_result. 0 or negative errno. */
     int (*claim)(void *userdata, const struct claims_request *request);
     /*
+     * The shelf of that number for addresses of the target NIC, as index (netlink/shelf.h); 0: there is none, or its
+     * addresses would not be answered for.
+     */
+    int (*shelf)(void *userdata, int target, unsigned number);
+    /* Of which target NIC the NIC is a shelf; 0: it is none. */
+    int (*shelf_of)(void *userdata, int ifindex);
+    /*
      * From now on (`let_in`), or no longer, this host leaves the duplicate address detection of the host at `mac` for
      * `ip` unanswered. Harmless when said twice.
      */

@@ -19,9 +19,11 @@ static void adopt(struct agent *agent, const struct claims_held *held)
     struct plan *plan = agent->plan;
     uint32_t address = plan_find(agent, plan, &held->ip);
     const struct core_address *a = address == UINT32_MAX ? NULL : &plan->core.addresses[address];
+    int shelf_of = agent->ports->shelf_of(agent->userdata, held->ifindex);
+    int target = shelf_of ? shelf_of : held->ifindex;
 
     for (int i = 0; a && i < 2; i++) {
-        if (a->target[i] == CORE_NO_TARGET || plan->targets[a->target[i]].link.ifindex != held->ifindex)
+        if (a->target[i] == CORE_NO_TARGET || plan->targets[a->target[i]].link.ifindex != target)
             continue;
         plan->monitors[address].ifindex = held->ifindex;
         plan->monitors[address].prefix = held->prefix;

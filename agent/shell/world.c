@@ -167,6 +167,7 @@ static void on_link_changed(void *userdata, int ifindex)
 
     (void)ifindex;
     world->listeners_stale = true;
+    world->shelves_stale = true;
     agent_on_links_changed(world->agent, world->clock.now_ns);
 }
 
@@ -211,6 +212,8 @@ nsec_t world_flush(struct world *world)
     if (world->listeners_stale || world->listeners_again_ns <= world->clock.now_ns)
         listeners_refresh(world);
     agent_flush(world->agent, world->clock.now_ns);
+    if (world->shelves_stale)
+        shelves_refresh(world);
     /* One batch a turn: what is left over gets its own turns, between which there is time for probes. */
     if (world_flush_claims(world)) {
         /* The kernel has answered already: what is there is announced now, and not after whatever else has come in. */

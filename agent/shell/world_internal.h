@@ -42,6 +42,11 @@ struct world {
     nsec_t timer_ns; /* what it is set to */
     void (*timer_fn)(void *userdata, nsec_t now_ns);
     void *timer_userdata;
+    bool shelves_stale; /* NICs or the file changed: some may be missing */
+    int shelves_error;  /* why none can be made, as said; 0 */
+    int strict_nic;     /* the target NIC that was looked at last for the reasons not to use its shelves */
+    bool strict;        /* that there are some, as of: */
+    nsec_t strict_looked_ns;
     struct listener **nics; /* one for each target NIC of the ipmap */
     size_t n_nics;
 };
@@ -64,5 +69,15 @@ void listeners_close(struct world *world);
 /* NULL where no port is open on that NIC. */
 struct arp_port *listeners_find(struct world *world, int ifindex);
 
-/* advice.c: warns of settings of this host under which a takeover would not do what people expect. */
+/* shelving.c */
+/* Makes the shelves that are missing. */
+void shelves_refresh(struct world *world);
+/* As the ports of these names. */
+int shelves_find(struct world *world, int target, unsigned number);
+int shelves_target(const struct world *world, int ifindex);
+
+/* advice.c */
+/* A setting net.ipv4.conf.NIC.NAME as it takes effect: the greater of the NIC's own and that of all. */
+int advice_setting(const char *nic, const char *name);
+/* Warns of settings of this host under which a takeover would not do what people expect. */
 void advise(struct world *world, const struct ipmap *ipmap);

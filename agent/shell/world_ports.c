@@ -128,6 +128,16 @@ static int port_claim(void *userdata, const struct claims_request *request)
     return claims_submit(world->claims, request);
 }
 
+static int port_shelf(void *userdata, int target, unsigned number)
+{
+    return shelves_find(userdata, target, number);
+}
+
+static int port_shelf_of(void *userdata, int ifindex)
+{
+    return shelves_target(userdata, ifindex);
+}
+
 static void port_let_in(void *userdata, const struct ip_address *ip, const struct mac_address *mac, bool let_in)
 {
     struct world *world = userdata;
@@ -201,6 +211,8 @@ const struct agent_ports world_ports = {
     .frame = port_frame,
     .watch = port_watch,
     .claim = port_claim,
+    .shelf = port_shelf,
+    .shelf_of = port_shelf_of,
     .let_in = port_let_in,
     .carrier = port_carrier,
     .link_by_name = port_link_by_name,

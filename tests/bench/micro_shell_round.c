@@ -126,6 +126,21 @@ static nsec_t port_wall_ahead(void *userdata)
     return 0;
 }
 
+static int port_shelf(void *userdata, int target, unsigned number)
+{
+    (void)userdata;
+    (void)target;
+    (void)number;
+    return 0;
+}
+
+static int port_shelf_of(void *userdata, int ifindex)
+{
+    (void)userdata;
+    (void)ifindex;
+    return 0;
+}
+
 static enum manager port_manager(void *userdata, int ifindex)
 {
     (void)userdata;
@@ -147,6 +162,8 @@ static const struct agent_ports ports = {
     .frame = port_frame,
     .watch = port_watch,
     .claim = port_claim,
+    .shelf = port_shelf,
+    .shelf_of = port_shelf_of,
     .carrier = port_carrier,
     .link_by_name = port_link_by_name,
     .each_address = port_each_address,

@@ -127,6 +127,21 @@ static void port_journal(void *userdata, char *text, size_t length)
         __real_sim_ports.journal(userdata, text, length);
 }
 
+static int port_shelf(void *userdata, int target, unsigned number)
+{
+    (void)userdata;
+    (void)target;
+    (void)number;
+    return 0;
+}
+
+static int port_shelf_of(void *userdata, int ifindex)
+{
+    (void)userdata;
+    (void)ifindex;
+    return 0;
+}
+
 static nsec_t port_wall_ahead(void *userdata)
 {
     return __real_sim_ports.wall_ahead(userdata);
@@ -144,6 +159,8 @@ const struct agent_ports __wrap_sim_ports = {
     .frame = port_frame,
     .watch = port_watch,
     .claim = port_claim,
+    .shelf = port_shelf,
+    .shelf_of = port_shelf_of,
     .carrier = port_carrier,
     .link_by_name = port_link_by_name,
     .each_address = port_each_address,

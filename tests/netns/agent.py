@@ -169,5 +169,6 @@ class Agent:
 
 
 def held_on(host: Host) -> List[str]:
-    """Every address on the host's NICs, as address/prefix."""
-    return [address for nic in host.nics.values() for address in nic.addresses()]
+    """Every address on the host's NICs, also those that an agent made, as address/prefix."""
+    lines = (line.split() for line in host.ip("-o", "addr", "show").splitlines())
+    return [words[3] for words in lines if words[1] != "lo"]
