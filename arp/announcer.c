@@ -42,6 +42,7 @@ struct nic {
     uint32_t frames;       /* sent in it */
     uint32_t widest;       /* most frames that one announcement took here so far */
     uint32_t next_waiting; /* in the announcer's list of NICs; NONE at its end */
+    nsec_t held_until_ns;  /* what is announced again waits for first copies that are to come; past: for none */
     bool waiting;          /* whether it is in that list: its queues may hold something */
 };
 
@@ -114,10 +115,18 @@ static void queue_remove(struct announcer *announcer, uint32_t id)
     entry->queued = false;
 }
 
-/* The entry whose turn it is on the NIC, or NONE. */
-static uint32_t queue_head(const struct nic *nic)
+/* The entry whose turn is the next on the NIC, or NONE; and when it may leave, for all that is known of other ones. */
+static uint32_t queue_head(const struct announcer *announcer, const struct nic *nic, nsec_t *ret_due_ns)
 {
-    return nic->queues[QUEUE_FIRST].first != NONE ? nic->queues[QUEUE_FIRST].first : nic->queues[QUEUE_AGAIN].first;
+    bool first = nic->queues[QUEUE_FIRST].first != NONE;
+    uint32_t head = nic->queues[first ? QUEUE_FIRST : QUEUE_AGAIN].first;
+
+    if (head == NONE)
+        return NONE;
+    *ret_due_ns = announcer->entries[head].due_ns;
+    if (!first && nic->held_until_ns > *ret_due_ns)
+        *ret_due_ns = nic->held_until_ns;
+    return head;
 }
 
 static void free_announcer(struct announcer **announcer)
@@ -187,6 +196,12 @@ void announcer_confirmed(struct announcer *announcer, uint32_t id)
     heap_set(&announcer->due, id, entry->due_ns);
 }
 
+void announcer_hold_back(struct announcer *announcer, uint32_t nic, nsec_t until_ns)
+{
+    assert(nic < announcer->n_nics);
+    announcer->nics[nic].held_until_ns = until_ns;
+}
+
 void announcer_stop(struct announcer *announcer, uint32_t id)
 {
     assert(id < announcer->capacity);
@@ -207,6 +222,7 @@ void announcer_carry(struct announcer *announcer, uint32_t id, uint32_t nic, con
     announcer->nics[nic].tick_end_ns = pace->tick_end_ns;
     announcer->nics[nic].frames = pace->frames;
     announcer->nics[nic].widest = pace->widest;
+    announcer->nics[nic].held_until_ns = pace->held_until_ns;
     if (from->entries[old].queued)
         queue_add(announcer, id);
     else
@@ -225,12 +241,10 @@ nsec_t announcer_deadline(const struct announcer *announcer)
 
     for (uint32_t i = announcer->first_waiting; i != NONE; i = announcer->nics[i].next_waiting) {
         const struct nic *nic = &announcer->nics[i];
-        uint32_t head = queue_head(nic);
         nsec_t due_ns;
 
-        if (head == NONE)
+        if (queue_head(announcer, nic, &due_ns) == NONE)
             continue;
-        due_ns = announcer->entries[head].due_ns;
         if (!has_room(nic) && nic->tick_end_ns > due_ns)
             due_ns = nic->tick_end_ns;
         if (due_ns < deadline_ns)
@@ -265,6 +279,7 @@ static void announce(struct announcer *announcer, uint32_t id, nsec_t now_ns)
 /* Sends from the NIC's queues as far as its pace allows. Returns whether something is left in them. */
 static bool drain(struct announcer *announcer, struct nic *nic, nsec_t now_ns)
 {
+    nsec_t due_ns;
     uint32_t id;
 
     if (now_ns >= nic->tick_end_ns) {
@@ -272,8 +287,8 @@ static bool drain(struct announcer *announcer, struct nic *nic, nsec_t now_ns)
         nic->frames -= nic->frames < ANNOUNCER_BURST ? nic->frames : ANNOUNCER_BURST;
         nic->tick_end_ns = now_ns + ANNOUNCER_TICK_NS;
     }
-    while ((id = queue_head(nic)) != NONE) {
-        if (!has_room(nic))
+    while ((id = queue_head(announcer, nic, &due_ns)) != NONE) {
+        if (!has_room(nic) || due_ns > now_ns)
             return true;
         queue_remove(announcer, id);
         announce(announcer, id, now_ns);

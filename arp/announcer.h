@@ -7,8 +7,8 @@
  * lock a fresh entry. An unconfirmed address goes on at a falling rate (4.4 s, 8.8 s, 17.6 s, 35.2 s). Then both are
  * refreshed each 60 s while held. A copy that left late moves those after it, so that they keep their distance.
  * The pace: at most ANNOUNCER_BURST frames in ANNOUNCER_TICK_NS for each NIC, so that thousands of addresses do not
- * overrun the queue of a NIC or a switch. On each NIC first copies go before all others, then what was due first; no
- * NIC waits for another.
+ * overrun the queue of a NIC or a switch. On each NIC first copies go before all others, also those that are still to
+ * come (announcer_hold_back), then what was due first; no NIC waits for another.
  */
 #pragma once
 
@@ -38,6 +38,8 @@ void announcer_free(struct announcer *announcer);
 void announcer_start(struct announcer *announcer, uint32_t id, uint32_t nic, nsec_t now_ns);
 /* Confirmed entries leave out the falling-rate steps. */
 void announcer_confirmed(struct announcer *announcer, uint32_t id);
+/* More are about to be started on the NIC: until then nothing is announced again there. In the past: nothing waits. */
+void announcer_hold_back(struct announcer *announcer, uint32_t nic, nsec_t until_ns);
 void announcer_stop(struct announcer *announcer, uint32_t id);
 /*
  * Goes on in `announcer` where `from` is with its entry `old`, as its entry `id` on the NIC number `nic`: its place in

@@ -4,6 +4,8 @@
 
 #include "agent/shell/internal.h"
 
+/* What is announced again waits for claims under way, so that all are announced once before any is again; no longer. */
+#define FIRST_COPIES_NS (1 * NSEC_PER_SEC)
 /* After a restart the next round comes no later than this. */
 #define RESTART_WITHIN_NS (100 * NSEC_PER_MSEC)
 
@@ -39,7 +41,7 @@ static int place(struct agent *agent, const struct target *t, uint32_t address)
     return shelf > 0 ? shelf : t->link.ifindex;
 }
 
-static void submit(struct agent *agent, uint32_t address, enum claims_operation operation)
+static int submit(struct agent *agent, uint32_t address, enum claims_operation operation)
 {
     struct monitor *m = &agent->plan->monitors[address];
     uint32_t valid_s = operation == CLAIMS_ADD ? lease_seconds(agent->plan, address) : 0;
@@ -54,6 +56,7 @@ static void submit(struct agent *agent, uint32_t address, enum claims_operation 
         m->unqueued_error = r;
         agent->unclaimed++;
     }
+    return r;
 }
 
 static void do_claim(struct agent *agent, uint32_t address, uint16_t target)
@@ -67,7 +70,19 @@ static void do_claim(struct agent *agent, uint32_t address, uint16_t target)
     m->ifindex = place(agent, t, address);
     m->lease_asked_ns = agent->now_ns;
     leaving_claimed(agent, &m->map->ip, m->ifindex, m->prefix);
-    submit(agent, address, CLAIMS_ADD);
+    if (submit(agent, address, CLAIMS_ADD) < 0)
+        return;
+    agent->plan->targets[target].newest_claim = address;
+    announcer_hold_back(agent->plan->announcer, target, agent->now_ns + FIRST_COPIES_NS);
+}
+
+void actions_claimed(struct agent *agent, uint32_t address)
+{
+    struct plan *plan = agent->plan;
+    uint16_t target = plan->core.addresses[address].held_on;
+
+    if (target != CORE_NO_TARGET && plan->targets[target].newest_claim == address)
+        announcer_hold_back(plan->announcer, target, NSEC_UNSET);
 }
 
 void actions_end_hold(struct agent *agent, uint32_t address)

@@ -158,6 +158,7 @@ static void on_claimed(struct agent *agent, uint32_t address, int error)
         leaving_unclaimed(agent, &m->map->ip, m->ifindex, m->prefix);
     else
         leaving_forget(agent, &m->map->ip, m->ifindex, m->prefix);
+    actions_claimed(agent, address);
     core_on_claimed(&agent->plan->core, agent->now_ns, address, error);
 }
 

@@ -89,6 +89,7 @@ struct target {
     const struct ipmap_source *witnesses;       /* whose witness statement holds here */
     struct link_address own[OWN_ADDRESSES_MAX]; /* own addresses on it, never claimed ones */
     size_t n_own;
+    uint32_t newest_claim;              /* address that was claimed here last */
     uint32_t n_ipv4;                    /* IPv4 addresses of the file that may be claimed here */
     struct peer peers[LIMIT_WITNESSES]; /* witnesses in effect, configured or found */
     size_t n_peers;
@@ -321,6 +322,8 @@ void links_recheck(struct agent *agent, nsec_t now_ns);
 void actions_announce_source(struct agent *agent, int ifindex, const struct mac_address *own,
                              const struct ip_address *ip, const struct mac_address *mac);
 void actions_handle(void *userdata, const struct core_action *action);
+/* The kernel has answered: results come in the order of the claims. */
+void actions_claimed(struct agent *agent, uint32_t address);
 /* The address is not held any more: it is neither announced, nor proved, nor renewed. */
 void actions_end_hold(struct agent *agent, uint32_t address);
 int actions_announce(void *userdata, uint32_t address, unsigned copy);

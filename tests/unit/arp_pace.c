@@ -218,6 +218,53 @@ static void announces_ten_thousand(void **state)
     end(&world);
 }
 
+/* Nothing is announced again while first copies are still to come: not on that NIC, and not for ever. */
+static void waits_for_first_copies(void **state)
+{
+    nsec_t again_ns = START_NS + 100 * NSEC_PER_MSEC, until_ns = START_NS + 400 * NSEC_PER_MSEC;
+    struct world world;
+
+    (void)state;
+    begin(&world, 4, 2);
+    announcer_start(world.announcer, 0, 0, world.now_ns);
+    announcer_start(world.announcer, 1, 1, world.now_ns);
+    announcer_hold_back(world.announcer, 0, until_ns);
+    run_until(&world, again_ns + 50 * NSEC_PER_MSEC);
+    assert_int_equal(announcer_copies(world.announcer, 0), 1);
+    assert_int_equal(announcer_copies(world.announcer, 1), 2);
+    /* The loop sleeps until something is to be sent. */
+    assert_int_equal(announcer_deadline(world.announcer), until_ns);
+    announcer_start(world.announcer, 2, 0, world.now_ns);
+    assert_int_equal(announcer_deadline(world.announcer), world.now_ns);
+    run_until(&world, until_ns - 1);
+    assert_int_equal(announcer_copies(world.announcer, 0), 1);
+    assert_int_equal(announcer_copies(world.announcer, 2), 1);
+    run_until(&world, until_ns);
+    assert_int_equal(announcer_copies(world.announcer, 0), 2);
+    assert_int_equal(announcer_copies(world.announcer, 2), 2);
+    end(&world);
+}
+
+/* Once all have come, what waited goes at once, in its turn. */
+static void waits_no_longer_than_it_must(void **state)
+{
+    struct world world;
+
+    (void)state;
+    begin(&world, 2, 1);
+    announcer_start(world.announcer, 0, 0, world.now_ns);
+    announcer_hold_back(world.announcer, 0, START_NS + NSEC_PER_SEC);
+    run_until(&world, START_NS + 150 * NSEC_PER_MSEC);
+    announcer_start(world.announcer, 1, 0, world.now_ns);
+    announcer_hold_back(world.announcer, 0, NSEC_UNSET);
+    announcer_run(world.announcer, world.now_ns);
+    assert_int_equal(world.n_sent, 3);
+    assert_int_equal(world.sent[1].id, 1);
+    assert_int_equal(world.sent[2].id, 0);
+    assert_int_equal(world.sent[2].copy, 1);
+    end(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +276,8 @@ int main(void)
         cmocka_unit_test(refused_entries_starve_nobody),
         cmocka_unit_test(a_dead_nic_holds_nobody_up),
         cmocka_unit_test(announces_ten_thousand),
+        cmocka_unit_test(waits_for_first_copies),
+        cmocka_unit_test(waits_no_longer_than_it_must),
     };
 
     return cmocka_run_group_tests_name("arp_pace", tests, NULL, NULL);
