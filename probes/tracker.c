@@ -330,7 +330,7 @@ static void measure_rtt(struct tracker *t, nsec_t rtt_ns)
     if (t->rtt_min_ns == 0 || rtt_ns < t->rtt_min_ns)
         t->rtt_min_ns = rtt_ns;
     smooth_rtt(t, rtt_ns);
-    if (t->rtt_histogram[bucket] == UINT16_MAX)
+    if (t->rtt_histogram[bucket] == UINT8_MAX)
         for (int i = 0; i < TRACKER_RTT_BUCKETS; i++)
             t->rtt_histogram[i] /= 2;
     t->rtt_histogram[bucket]++;

@@ -60,7 +60,7 @@ struct tracker {
     nsec_t rtt_avg_ns;                           /* SRTT of RFC 6298 section 2, 1/8 of each new one */
     nsec_t rtt_var_ns;                           /* RTTVAR of it, 1/4 of each new difference from SRTT */
     nsec_t rtt_last_ns;                          /* of the newest reply */
-    uint16_t rtt_histogram[TRACKER_RTT_BUCKETS]; /* for quantiles; halved as a whole when a bucket is full */
+    uint8_t rtt_histogram[TRACKER_RTT_BUCKETS];  /* for quantiles; halved as a whole when a bucket is full */
     uint64_t count_rounds;                       /* rounds started */
     uint64_t count_answered;                     /* answered in time */
     uint64_t count_missed;                       /* not answered in time */

@@ -36,7 +36,7 @@ static int place(struct agent *agent, const struct target *t, uint32_t address)
     int shelf = 0;
 
     /* One that brings its subnet along is to have its route through the target NIC. */
-    if (t->n_ipv4 > SHELVED_FROM && m->map->ip.family == AF_INET && m->prefix == 32)
+    if (t->n_ipv4 > SHELVED_FROM && m->map->ip.family == AF_INET && m->hold->prefix == 32)
         shelf = agent->ports->shelf(agent->userdata, t->link.ifindex, address / SHELF_ADDRESSES);
     return shelf > 0 ? shelf : t->link.ifindex;
 }
@@ -47,13 +47,13 @@ static int submit(struct agent *agent, uint32_t address, enum claims_operation o
     uint32_t valid_s = operation == CLAIMS_ADD ? lease_seconds(agent->plan, address) : 0;
     int r = agent->ports->claim(agent->userdata, &(struct claims_request){.operation = operation,
                                                                           .id = address,
-                                                                          .ifindex = m->ifindex,
+                                                                          .ifindex = m->hold->ifindex,
                                                                           .ip = m->map->ip,
-                                                                          .prefix = m->prefix,
+                                                                          .prefix = m->hold->prefix,
                                                                           .valid_s = valid_s});
 
     if (r < 0) {
-        m->unqueued_error = r;
+        m->hold->unqueued_error = r;
         agent->unclaimed++;
     }
     return r;
@@ -65,11 +65,11 @@ static void do_claim(struct agent *agent, uint32_t address, uint16_t target)
     const struct target *t = &agent->plan->targets[target];
 
     /* Who took it off may have taken the host's own addresses along, to put them on again in a moment. */
-    if (!m->is_put_back || !is_place_of(agent, t, m->ifindex))
-        m->prefix = claim_prefix(t, m->map);
-    m->ifindex = place(agent, t, address);
-    m->lease_asked_ns = agent->now_ns;
-    leaving_claimed(agent, &m->map->ip, m->ifindex, m->prefix);
+    if (!m->hold->is_put_back || !is_place_of(agent, t, m->hold->ifindex))
+        m->hold->prefix = claim_prefix(t, m->map);
+    m->hold->ifindex = place(agent, t, address);
+    m->hold->lease_asked_ns = agent->now_ns;
+    leaving_claimed(agent, &m->map->ip, m->hold->ifindex, m->hold->prefix);
     if (submit(agent, address, CLAIMS_ADD) < 0)
         return;
     agent->plan->targets[target].newest_claim = address;
@@ -95,7 +95,7 @@ void actions_end_hold(struct agent *agent, uint32_t address)
 static void do_release(struct agent *agent, uint32_t address)
 {
     actions_end_hold(agent, address);
-    agent->plan->monitors[address].is_gone = false;
+    agent->plan->monitors[address].hold->is_gone = false;
     submit(agent, address, CLAIMS_REMOVE);
 }
 

@@ -155,9 +155,9 @@ static void on_claimed(struct agent *agent, uint32_t address, int error)
     const struct monitor *m = &agent->plan->monitors[address];
 
     if (error < 0)
-        leaving_unclaimed(agent, &m->map->ip, m->ifindex, m->prefix);
+        leaving_unclaimed(agent, &m->map->ip, m->hold->ifindex, m->hold->prefix);
     else
-        leaving_forget(agent, &m->map->ip, m->ifindex, m->prefix);
+        leaving_forget(agent, &m->map->ip, m->hold->ifindex, m->hold->prefix);
     actions_claimed(agent, address);
     core_on_claimed(&agent->plan->core, agent->now_ns, address, error);
 }
@@ -168,11 +168,11 @@ static void settle_unclaimed(struct agent *agent)
     struct plan *plan = agent->plan;
 
     for (uint32_t i = 0; agent->unclaimed > 0 && i < plan->core.n_addresses; i++) {
-        int error = plan->monitors[i].unqueued_error;
+        int error = plan->monitors[i].hold->unqueued_error;
 
         if (error == 0)
             continue;
-        plan->monitors[i].unqueued_error = 0;
+        plan->monitors[i].hold->unqueued_error = 0;
         agent->unclaimed--;
         if (plan->core.addresses[i].claim == CORE_CLAIM_CLAIMING)
             on_claimed(agent, i, error);
@@ -231,8 +231,9 @@ void agent_on_links_changed(struct agent *agent, nsec_t now_ns)
 /* Whether the address is one of a claim of ours in that state, just there. */
 static bool is_ours(const struct plan *plan, uint32_t number, enum core_claim claim, const struct link_address *address)
 {
-    return plan->core.addresses[number].claim == claim && plan->monitors[number].ifindex == address->ifindex &&
-           plan->monitors[number].prefix == address->prefix;
+    return plan->core.addresses[number].claim == claim &&
+           plan->monitors[number].hold->ifindex == address->ifindex &&
+           plan->monitors[number].hold->prefix == address->prefix;
 }
 
 static void say_taken(struct agent *agent, uint32_t address)
@@ -242,11 +243,11 @@ static void say_taken(struct agent *agent, uint32_t address)
     char ip[IP_ADDRESS_TEXT], manager[256];
 
     if (target->manager_asked_ns == 0 || agent->now_ns - target->manager_asked_ns >= MANAGER_FRESH_NS) {
-        target->manager = agent->ports->manager(agent->userdata, m->ifindex);
+        target->manager = agent->ports->manager(agent->userdata, m->hold->ifindex);
         target->manager_asked_ns = agent->now_ns;
     }
-    m->taken_by = target->manager;
-    manager_tell(m->taken_by, target->name, manager, sizeof manager);
+    m->hold->taken_by = target->manager;
+    manager_tell(m->hold->taken_by, target->name, manager, sizeof manager);
     agent_say(agent, LOG_WARNING, "another program took %s off %s%s%s", ip_address_format(&m->map->ip, ip),
               target->name, manager[0] ? "; " : "", manager);
 }
@@ -267,9 +268,9 @@ void agent_lost_address(struct agent *agent, uint32_t address)
     else
         say_taken(agent, address);
     actions_end_hold(agent, address);
-    plan->monitors[address].is_put_back = !lapsed;
+    plan->monitors[address].hold->is_put_back = !lapsed;
     core_on_gone(&plan->core, agent->now_ns, address, lapsed);
-    plan->monitors[address].is_put_back = false;
+    plan->monitors[address].hold->is_put_back = false;
     let_in_refresh(agent, address);
     rounds_arm(agent, address);
 }
@@ -335,7 +336,7 @@ void agent_on_address_changed(struct agent *agent, nsec_t now_ns, const struct l
                      !leaving_has(agent, &address->ip, address->ifindex, address->prefix)))
         note_own(agent, number, present);
     if (!present && is_ours(agent->plan, number, CORE_CLAIM_RELEASING, address))
-        agent->plan->monitors[number].is_gone = true;
+        agent->plan->monitors[number].hold->is_gone = true;
     if (present || !is_ours(agent->plan, number, CORE_CLAIM_HELD, address))
         return;
     /* That the source is back may be told by what is still queued, and the address be given up for it. */
@@ -363,7 +364,7 @@ void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct clai
         return;
     }
     /* Of a claim that the file, or another NIC of that name, has overtaken. */
-    if (address == UINT32_MAX || plan->monitors[address].ifindex != request->ifindex)
+    if (address == UINT32_MAX || plan->monitors[address].hold->ifindex != request->ifindex)
         return;
     switch (request->operation) {
     case CLAIMS_ADD:
@@ -374,7 +375,7 @@ void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct clai
             leaving_doubt(agent, &request->ip, request->ifindex, request->prefix);
         break;
     case CLAIMS_REMOVE:
-        core_on_released(&plan->core, now_ns, address, plan->monitors[address].is_gone ? 0 : error);
+        core_on_released(&plan->core, now_ns, address, plan->monitors[address].hold->is_gone ? 0 : error);
         break;
     case CLAIMS_RENEW:
         lease_on_result(agent, address, error);
@@ -421,7 +422,7 @@ void agent_each_held(const struct agent *agent,
 
     for (uint32_t i = 0; plan && i < plan->core.n_addresses; i++)
         if (plan->core.addresses[i].held_on != CORE_NO_TARGET)
-            each(userdata, plan->monitors[i].ifindex, &plan->monitors[i].map->ip, plan->monitors[i].prefix);
+            each(userdata, plan->monitors[i].hold->ifindex, &plan->monitors[i].map->ip, plan->monitors[i].hold->prefix);
 }
 
 /* Whether one of the addresses that go on shelves of that number may be claimed on the target NIC. */

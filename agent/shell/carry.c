@@ -180,6 +180,9 @@ static void carry_monitor(struct carry *c, uint32_t number)
     *m = *old;
     m->tracker = fresh.tracker;
     m->map = fresh.map;
+    m->hold = fresh.hold;
+    if (old->hold->ifindex != 0) /* it was claimed at some time */
+        *m->hold = *old->hold;
     m->kinds = fresh.kinds;
     carry_tracker(m, &old->tracker, carried->alike);
     if (c->to->core.addresses[number].monitored)

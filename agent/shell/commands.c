@@ -114,7 +114,7 @@ nsec_t commands_deadline(const struct agent *agent)
 
 static const char *proof_text(const struct monitor *m)
 {
-    switch (m->proof) {
+    switch (m->hold->proof) {
     case PROOF_NONE:
         return "unconfirmed";
     case PROOF_REACHED:
@@ -142,9 +142,10 @@ static json_t *list_held(const struct agent *agent, const struct scope *scope, u
             continue;
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s held on %s, %s", used ? "\n" : "",
                                  ip_address_format(&m->map->ip, ip), plan->targets[a->held_on].name, proof_text(m));
-        if (m->proof != PROOF_NONE)
+        if (m->hold->proof != PROOF_NONE)
             used += (size_t)snprintf(text + used, sizeof text - used, " by %s in %.2f ms",
-                                     ip_address_format(&m->proof_by, by), (double)m->proof_after_ns / NSEC_PER_MSEC);
+                                     ip_address_format(&m->hold->proof_by, by),
+                                     (double)m->hold->proof_after_ns / NSEC_PER_MSEC);
     }
     if (n > max)
         snprintf(text + used, sizeof text - used, "\nand %u more", n - max);
@@ -175,7 +176,7 @@ static bool failover_over(const struct agent *agent, struct owed *owed, const st
         }
         for (uint32_t k = 0; k < n->n_addresses; k++)
             proved = proved && (plan->core.addresses[n->first_address + k].claim != CORE_CLAIM_HELD ||
-                                plan->monitors[n->first_address + k].proof == PROOF_CONFIRMED);
+                                plan->monitors[n->first_address + k].hold->proof == PROOF_CONFIRMED);
         if (n->since_ns + SETTLE_NS > settled_ns)
             settled_ns = n->since_ns + SETTLE_NS;
     }

@@ -296,6 +296,7 @@ static void set_up_header(struct daemon *d)
     header->pid = getpid();
     header->realtime = process_become_realtime();
     header->memory_lock = process_lock_memory();
+    process_spare_memory();
     if (strncmp(header->realtime, "refused", 7) == 0)
         log_format(d->started_ns, LOG_WARNING, "real-time class %s; a busy host will make us late", header->realtime);
     agent_set_ipv6_router(world_agent(d->world), forwards_ipv6());

@@ -38,17 +38,9 @@ enum proof {
     PROOF_CONFIRMED, /* an IP packet came by the neighbour's own entry */
 };
 
-/* An address of the ipmap, beside what the core keeps of it (same number). */
-struct monitor {
-    struct tracker tracker;
-    const struct ipmap_address *map;
-    uint8_t kinds;          /* bits of the kinds that its rounds ask */
-    uint8_t unsent_kinds;   /* bits of those that could not be sent in the newest round */
-    bool mac_answered;      /* since the newest round began, somebody answered by ARP or ND */
-    bool mac_silent;        /* nobody did in the round before, whatever other kinds say: the MAC may be an old one */
-    bool is_ours_otherwise; /* this host has the address, and not by a claim: whoever asked for it would hear us */
-    /* the claim */
-    int ifindex;               /* NIC it was put on: the target NIC, or a shelf of it */
+/* The claim of an address. */
+struct holding {
+    int ifindex;               /* NIC it was put on: the target NIC, or a shelf of it; 0: never claimed */
     uint8_t prefix;            /* as it was put on */
     bool is_gone;              /* while it is released: a notice says that it is off, the answer is still to come */
     bool is_put_back;          /* it was taken off just now: if it is claimed, then as it was */
@@ -67,6 +59,18 @@ struct monitor {
     unsigned proof_asks;   /* rounds of asking so far */
     nsec_t proof_asked_ns; /* the newest */
     uint64_t proof_nonce;  /* of its token */
+};
+
+/* An address of the ipmap, beside what the core keeps of it (same number). */
+struct monitor {
+    struct tracker tracker;
+    const struct ipmap_address *map;
+    uint8_t kinds;          /* bits of the kinds that its rounds ask */
+    uint8_t unsent_kinds;   /* bits of those that could not be sent in the newest round */
+    bool mac_answered;      /* since the newest round began, somebody answered by ARP or ND */
+    bool mac_silent;        /* nobody did in the round before, whatever other kinds say: the MAC may be an old one */
+    bool is_ours_otherwise; /* this host has the address, and not by a claim: whoever asked for it would hear us */
+    struct holding *hold;   /* its claim, in an array of its own: memory that nobody uses while nothing is claimed */
 };
 
 /* With more IPv4 addresses than this mapped to it, those of a target NIC are put on shelves where that is possible. */
@@ -110,6 +114,7 @@ struct plan {
     struct ipmap *ipmap;
     struct core core;
     struct monitor *monitors;                /* by address */
+    struct holding *holdings;                /* the same */
     struct target *targets;                  /* by core target */
     const struct ipmap_source **source_maps; /* by core source */
     const struct ipmap_nic **nic_maps;       /* by core NIC */
@@ -123,7 +128,7 @@ struct plan {
     struct heap proofs;      /* by address: when to ask for proof again */
     struct heap leases;      /* by address: when to renew it */
     struct announcer *announcer;
-    void *memory[23]; /* what plan_free frees */
+    void *memory[24]; /* what plan_free frees */
     size_t n_memory;
 };
 

@@ -84,7 +84,7 @@ static bool write_address(const struct agent *agent, uint32_t address, struct jo
     *record = (struct journal_address){.ip = plan->monitors[address].map->ip, .mac = a->mac};
     record->held = a->claim == CORE_CLAIM_HELD;
     if (record->held) {
-        record->prefix = plan->monitors[address].prefix;
+        record->prefix = plan->monitors[address].hold->prefix;
         memcpy(record->dev, plan->targets[a->held_on].name, sizeof record->dev);
         record->held_since_real_ns = to_real(agent, a->held_since_ns);
     }

@@ -56,7 +56,7 @@ static void granted(struct agent *agent, uint32_t address, nsec_t asked_ns)
     struct monitor *m = &agent->plan->monitors[address];
     nsec_t length_ns = lease_seconds(agent->plan, address) * NSEC_PER_SEC;
 
-    m->lease_until_ns = length_ns ? asked_ns + length_ns : NSEC_NEVER;
+    m->hold->lease_until_ns = length_ns ? asked_ns + length_ns : NSEC_NEVER;
     if (length_ns)
         heap_set(&agent->plan->leases, address, next_renewal(agent, address, length_ns));
 }
@@ -65,8 +65,8 @@ void lease_begin(struct agent *agent, uint32_t address)
 {
     struct monitor *m = &agent->plan->monitors[address];
 
-    granted(agent, address, m->lease_asked_ns);
-    m->lease_asked_ns = NSEC_UNSET;
+    granted(agent, address, m->hold->lease_asked_ns);
+    m->hold->lease_asked_ns = NSEC_UNSET;
 }
 
 /* The renewal comes at once, and yet it may be too late. The kernel rounds up what is left. */
@@ -74,7 +74,7 @@ void lease_resume(struct agent *agent, uint32_t address, uint32_t valid_s)
 {
     nsec_t left_ns = ((nsec_t)valid_s - 1) * NSEC_PER_SEC;
 
-    agent->plan->monitors[address].lease_until_ns = valid_s == UINT32_MAX ? NSEC_NEVER : agent->now_ns + left_ns;
+    agent->plan->monitors[address].hold->lease_until_ns = valid_s == UINT32_MAX ? NSEC_NEVER : agent->now_ns + left_ns;
     heap_set(&agent->plan->leases, address, agent->now_ns);
 }
 
@@ -87,7 +87,7 @@ bool lease_ran_out(const struct agent *agent, uint32_t address)
 {
     const struct monitor *m = &agent->plan->monitors[address];
 
-    return m->lease_until_ns != NSEC_NEVER && agent->now_ns >= m->lease_until_ns - LEASE_SLACK_NS;
+    return m->hold->lease_until_ns != NSEC_NEVER && agent->now_ns >= m->hold->lease_until_ns - LEASE_SLACK_NS;
 }
 
 static void retry(struct agent *agent, uint32_t address)
@@ -105,13 +105,13 @@ static void renew(struct agent *agent, uint32_t address)
     /* The next try, unless the answer comes before. */
     heap_set(&agent->plan->leases, address, length_ns ? agent->now_ns + length_ns / RENEW_PART : NSEC_NEVER);
     /* An answer may be that to the request before: the lease counts from the oldest that is open. */
-    if (m->lease_asked_ns == NSEC_UNSET)
-        m->lease_asked_ns = agent->now_ns;
+    if (m->hold->lease_asked_ns == NSEC_UNSET)
+        m->hold->lease_asked_ns = agent->now_ns;
     if (agent->ports->claim(agent->userdata, &(struct claims_request){.operation = CLAIMS_RENEW,
                                                                       .id = address,
-                                                                      .ifindex = m->ifindex,
+                                                                      .ifindex = m->hold->ifindex,
                                                                       .ip = m->map->ip,
-                                                                      .prefix = m->prefix,
+                                                                      .prefix = m->hold->prefix,
                                                                       .valid_s = lease_seconds(agent->plan, address)}) <
         0)
         retry(agent, address);
@@ -133,11 +133,11 @@ void lease_on_result(struct agent *agent, uint32_t address, int error)
 {
     const struct core_address *a = &agent->plan->core.addresses[address];
     struct monitor *m = &agent->plan->monitors[address];
-    nsec_t asked_ns = m->lease_asked_ns;
+    nsec_t asked_ns = m->hold->lease_asked_ns;
 
     if (a->claim != CORE_CLAIM_HELD)
         return;
-    m->lease_asked_ns = NSEC_UNSET;
+    m->hold->lease_asked_ns = NSEC_UNSET;
     if (error == 0) {
         if (asked_ns != NSEC_UNSET)
             granted(agent, address, asked_ns);
@@ -154,7 +154,7 @@ void lease_lapse(struct agent *agent, uint32_t address)
 {
     struct monitor *m = &agent->plan->monitors[address];
 
-    m->lease_until_ns = agent->now_ns;
+    m->hold->lease_until_ns = agent->now_ns;
     agent_lost_address(agent, address);
-    agent_take_off(agent, &m->map->ip, m->ifindex, m->prefix);
+    agent_take_off(agent, &m->map->ip, m->hold->ifindex, m->hold->prefix);
 }

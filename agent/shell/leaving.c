@@ -71,7 +71,7 @@ void leaving_hand_back(struct agent *agent, const struct plan *plan, uint32_t ad
 {
     const struct core_address *a = &plan->core.addresses[address];
     const struct monitor *m = &plan->monitors[address];
-    struct stray *stray = add(agent, &m->map->ip, m->ifindex, m->prefix);
+    struct stray *stray = add(agent, &m->map->ip, m->hold->ifindex, m->hold->prefix);
 
     if (!stray)
         return;

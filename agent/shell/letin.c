@@ -7,10 +7,10 @@
 
 void let_in_end(struct agent *agent, struct monitor *m)
 {
-    if (mac_address_is_unset(&m->let_in))
+    if (mac_address_is_unset(&m->hold->let_in))
         return;
-    agent->ports->let_in(agent->userdata, &m->map->ip, &m->let_in, false);
-    m->let_in = (struct mac_address){{0}};
+    agent->ports->let_in(agent->userdata, &m->map->ip, &m->hold->let_in, false);
+    m->hold->let_in = (struct mac_address){{0}};
 }
 
 void let_in_refresh(struct agent *agent, uint32_t address)
@@ -20,12 +20,12 @@ void let_in_refresh(struct agent *agent, uint32_t address)
 
     if (core_yields_to_source(&agent->plan->core, address))
         wanted = agent->plan->core.addresses[address].mac;
-    if (mac_address_equal(&wanted, &m->let_in))
+    if (mac_address_equal(&wanted, &m->hold->let_in))
         return;
     let_in_end(agent, m);
     if (!mac_address_is_unset(&wanted))
         agent->ports->let_in(agent->userdata, &m->map->ip, &wanted, true);
-    m->let_in = wanted;
+    m->hold->let_in = wanted;
 }
 
 void let_in_refresh_all(struct agent *agent)

@@ -73,7 +73,7 @@ static void replace_nic(struct agent *agent, nsec_t now_ns, uint16_t number)
 
         if (plan->core.addresses[i].claim != CORE_CLAIM_HELD || plan->core.addresses[i].held_on != number)
             continue;
-        agent_take_off(agent, &m->map->ip, m->ifindex, m->prefix); /* it may only be called otherwise now */
+        agent_take_off(agent, &m->map->ip, m->hold->ifindex, m->hold->prefix); /* it may only be called otherwise now */
         agent_lost_with_nic(agent, i);
     }
     core_on_link(&agent->plan->core, now_ns, number, false);

@@ -103,6 +103,7 @@ static int plan_address(struct plan *plan, const struct ipmap_source *source, co
     int r;
 
     m->map = map;
+    m->hold = &plan->holdings[number];
     plan->n_ipv4 += map->ip.family == AF_INET;
     plan->n_ipv6 += map->ip.family == AF_INET6;
     m->kinds = kinds_for(source->probes, map->ip.family);
@@ -260,6 +261,7 @@ static int plan_allocate(struct plan *plan, const struct ipmap *ipmap)
     plan->core.addresses = plan_alloc(plan, n_addresses, sizeof *plan->core.addresses);
     plan->core.targets = plan_alloc(plan, LIMIT_TARGETS, sizeof *plan->core.targets);
     plan->monitors = plan_alloc(plan, n_addresses, sizeof *plan->monitors);
+    plan->holdings = plan_alloc(plan, n_addresses, sizeof *plan->holdings);
     plan->targets = plan_alloc(plan, LIMIT_TARGETS, sizeof *plan->targets);
     plan->source_maps = plan_alloc(plan, ipmap->n_sources, sizeof *plan->source_maps);
     plan->nic_maps = plan_alloc(plan, n_nics, sizeof *plan->nic_maps);
@@ -273,7 +275,7 @@ static int plan_allocate(struct plan *plan, const struct ipmap *ipmap)
     }
     entries[3] = plan_alloc(plan, n_nics, sizeof **entries);
     positions[3] = plan_alloc(plan, n_nics, sizeof **positions);
-    if (plan->n_memory < 20)
+    if (plan->n_memory < 21)
         return -ENOMEM;
     heap_init(&plan->rounds, entries[0], positions[0], (uint32_t)n_addresses);
     heap_init(&plan->proofs, entries[1], positions[1], (uint32_t)n_addresses);

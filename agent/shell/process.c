@@ -4,6 +4,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -14,6 +15,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/* Blocks from this size on are given back to the kernel as soon as they are freed. */
+#define MAPPED_FROM_BYTES (128 * 1024)
 /* CPU time in one go: a netlink batch takes milliseconds. At the hard limit the kernel would kill us. */
 #define REALTIME_SOFT_US 500000
 #define REALTIME_HARD_US 5000000
@@ -41,6 +44,16 @@ const char *process_become_realtime(void)
     else
         snprintf(realtime_text, sizeof realtime_text, "SCHED_RR %d", PROCESS_REALTIME_PRIORITY);
     return realtime_text;
+}
+
+/*
+ * Answers about thousands of addresses take megabytes for a moment. glibc would keep them, since it takes the largest
+ * block that was ever freed for the measure of what to map.
+ */
+void process_spare_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
+    mallopt(M_TRIM_THRESHOLD, MAPPED_FROM_BYTES);
 }
 
 const char *process_lock_memory(void)

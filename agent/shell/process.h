@@ -13,6 +13,8 @@
  */
 const char *process_become_realtime(void);
 const char *process_lock_memory(void);
+/* What is freed goes back to the kernel, and is not kept for later. */
+void process_spare_memory(void);
 /* Keeps NET_ADMIN and NET_RAW, SYS_NICE and IPC_LOCK for what is above, and nothing else. 0 or negative errno. */
 int process_drop_capabilities(void);
 /* Whether we have what probing and claiming needs. 0 or -EPERM. */

@@ -33,11 +33,11 @@ void proof_begin(struct agent *agent, nsec_t now_ns, uint32_t address)
 {
     struct monitor *m = &agent->plan->monitors[address];
 
-    m->claimed_ns = now_ns;
-    m->proof = PROOF_NONE;
-    m->proof_by = (struct ip_address){0};
-    m->proof_after_ns = 0;
-    m->proof_asks = 0;
+    m->hold->claimed_ns = now_ns;
+    m->hold->proof = PROOF_NONE;
+    m->hold->proof_by = (struct ip_address){0};
+    m->hold->proof_after_ns = 0;
+    m->hold->proof_asks = 0;
     heap_set(&agent->plan->proofs, address, now_ns);
 }
 
@@ -45,8 +45,8 @@ void proof_end(struct agent *agent, uint32_t address)
 {
     struct monitor *m = &agent->plan->monitors[address];
 
-    agent->watch_changed = agent->watch_changed || m->proof_asks > 1;
-    m->claimed_ns = NSEC_UNSET;
+    agent->watch_changed = agent->watch_changed || m->hold->proof_asks > 1;
+    m->hold->claimed_ns = NSEC_UNSET;
     heap_set(&agent->plan->proofs, address, NSEC_NEVER);
 }
 
@@ -94,15 +94,16 @@ static void ask_peer(struct agent *agent, const struct target *t, uint32_t addre
 
     arp_frame_request(&frame, &t->link.mac, &m->map->ip, &peer->ip, &peer->mac);
     agent->ports->frame(agent->userdata, t->link.ifindex, &frame);
-    agent->ports->probe(agent->userdata,
-                        &(struct probe_request){
-                            .kind = PROBE_ICMP,
-                            .ifindex = t->link.ifindex,
-                            .from = m->map->ip,
-                            .to = peer->ip,
-                            .own = t->link.mac,
-                            .token = {.id = TOKEN_PROOF, .sequence = m->proof_asks, .nonce = m->proof_nonce},
-                        });
+    agent->ports->probe(
+        agent->userdata,
+        &(struct probe_request){
+            .kind = PROBE_ICMP,
+            .ifindex = t->link.ifindex,
+            .from = m->map->ip,
+            .to = peer->ip,
+            .own = t->link.mac,
+            .token = {.id = TOKEN_PROOF, .sequence = m->hold->proof_asks, .nonce = m->hold->proof_nonce},
+        });
 }
 
 int proof_refresh(struct agent *agent, uint32_t address)
@@ -133,27 +134,27 @@ static void ask(struct agent *agent, nsec_t now_ns, uint32_t address)
     struct plan *plan = agent->plan;
     struct monitor *m = &plan->monitors[address];
     struct target *t = &plan->targets[plan->core.addresses[address].held_on];
-    unsigned step = m->proof_asks < ASK_AGAIN_STEPS ? m->proof_asks : ASK_AGAIN_STEPS - 1;
+    unsigned step = m->hold->proof_asks < ASK_AGAIN_STEPS ? m->hold->proof_asks : ASK_AGAIN_STEPS - 1;
     struct peer peers[PEERS_MAX];
     size_t n;
 
-    m->proof_nonce = agent_random(agent);
-    m->proof_asks++;
-    m->proof_asked_ns = now_ns;
-    agent->watch_changed = agent->watch_changed || m->proof_asks > 1;
+    m->hold->proof_nonce = agent_random(agent);
+    m->hold->proof_asks++;
+    m->hold->proof_asked_ns = now_ns;
+    agent->watch_changed = agent->watch_changed || m->hold->proof_asks > 1;
     heap_set(&plan->proofs, address, now_ns + ask_again_ns[step]);
     if (t->link.ifindex == 0)
         return;
     n = choose_peers(agent, t, m->map->ip.family, peers);
     for (size_t i = 0; i < n; i++)
         ask_peer(agent, t, address, &peers[i]);
-    if (m->proof_asks == ASKS_UNTIL_TOLD) {
+    if (m->hold->proof_asks == ASKS_UNTIL_TOLD) {
         char text[IP_ADDRESS_TEXT];
 
         agent_say(
             agent, LOG_WARNING, "%s on %s is unconfirmed: %s", ip_address_format(&m->map->ip, text), t->name,
             n == 0 ? "no neighbour is known there to ask"
-            : m->proof == PROOF_REACHED
+            : m->hold->proof == PROOF_REACHED
                 ? "neighbours answer by ARP, but nothing arrives by their own entries; do they refuse gratuitous ARP?"
                 : "no neighbour answers; announcing goes on");
     }
@@ -206,16 +207,16 @@ void proof_found(struct agent *agent, nsec_t now_ns, uint32_t address, enum proo
     struct plan *plan = agent->plan;
     struct monitor *m = &plan->monitors[address];
 
-    if (m->claimed_ns == NSEC_UNSET || m->proof >= proof)
+    if (m->hold->claimed_ns == NSEC_UNSET || m->hold->proof >= proof)
         return;
-    m->proof = proof;
-    m->proof_by = *by;
-    m->proof_after_ns = now_ns - m->claimed_ns;
+    m->hold->proof = proof;
+    m->hold->proof_by = *by;
+    m->hold->proof_after_ns = now_ns - m->hold->claimed_ns;
     agent->changed = true;
     if (proof == PROOF_CONFIRMED) {
         heap_set(&plan->proofs, address, NSEC_NEVER);
         announcer_confirmed(plan->announcer, address);
-        agent->watch_changed = agent->watch_changed || m->proof_asks > 1;
+        agent->watch_changed = agent->watch_changed || m->hold->proof_asks > 1;
         tell_proof(agent, address);
     }
 }
@@ -224,7 +225,7 @@ void proof_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply
 {
     uint32_t address = plan_find(agent, agent->plan, &reply->to);
 
-    if (address != UINT32_MAX && agent->plan->monitors[address].proof_nonce == reply->token.nonce)
+    if (address != UINT32_MAX && agent->plan->monitors[address].hold->proof_nonce == reply->token.nonce)
         proof_found(agent, now_ns, address, PROOF_CONFIRMED, &reply->from);
 }
 

@@ -25,8 +25,8 @@ static void adopt(struct agent *agent, const struct claims_held *held)
     for (int i = 0; a && i < 2; i++) {
         if (a->target[i] == CORE_NO_TARGET || plan->targets[a->target[i]].link.ifindex != target)
             continue;
-        plan->monitors[address].ifindex = held->ifindex;
-        plan->monitors[address].prefix = held->prefix;
+        plan->monitors[address].hold->ifindex = held->ifindex;
+        plan->monitors[address].hold->prefix = held->prefix;
         core_on_adopted(&plan->core, agent->now_ns, address, a->target[i]);
         lease_resume(agent, address, held->valid_s);
         return;

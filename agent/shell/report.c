@@ -132,13 +132,13 @@ static void fill_address(const struct agent *agent, nsec_t now_ns, uint32_t addr
         .claim = claim_name(a->claim),
         .claim_error = refusal_text(a),
         .held_on = held ? plan->targets[a->held_on].name : NULL,
-        .proof = held ? proof_name(m->proof) : NULL,
+        .proof = held ? proof_name(m->hold->proof) : NULL,
         .announced = held ? announcer_copies(plan->announcer, address) : 0,
         .source_answers = held && a->source_seen_ns && now_ns - a->source_seen_ns < SOURCE_SEEN_FRESH_NS,
     };
-    if (held && m->proof != PROOF_NONE) {
-        r->proof_by = m->proof_by;
-        r->proof_after_ns = m->proof_after_ns;
+    if (held && m->hold->proof != PROOF_NONE) {
+        r->proof_by = m->hold->proof_by;
+        r->proof_after_ns = m->hold->proof_after_ns;
     }
     fill_tracker(r, &m->tracker, now_ns);
 }

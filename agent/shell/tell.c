@@ -78,7 +78,7 @@ static void append_manager(const struct agent *agent, uint32_t nic, char *text, 
 
     if (n->reason_address == UINT32_MAX || used >= size)
         return;
-    manager_tell(agent->plan->monitors[n->reason_address].taken_by, "that NIC", manager, sizeof manager);
+    manager_tell(agent->plan->monitors[n->reason_address].hold->taken_by, "that NIC", manager, sizeof manager);
     snprintf(text + used, size - used, "; %s", manager[0] ? manager : "find that program");
 }
 
@@ -215,12 +215,12 @@ void tell_proof(struct agent *agent, uint32_t address)
 
     for (uint32_t i = 0; i < n->n_addresses; i++)
         confirmed += plan->core.addresses[n->first_address + i].claim == CORE_CLAIM_HELD &&
-                     plan->monitors[n->first_address + i].proof == PROOF_CONFIRMED;
+                     plan->monitors[n->first_address + i].hold->proof == PROOF_CONFIRMED;
     name_nic(agent, plan->core.addresses[address].nic, name, sizeof name);
     agent_say(agent, confirmed == n->n_held ? LOG_NOTICE : LOG_DEBUG,
               "%s: %s on %s confirmed by %s in %.2f ms (%u of %u addresses)", name, ip_address_format(&m->map->ip, ip),
-              plan->targets[plan->core.addresses[address].held_on].name, ip_address_format(&m->proof_by, by),
-              (double)m->proof_after_ns / NSEC_PER_MSEC, confirmed, n->n_held);
+              plan->targets[plan->core.addresses[address].held_on].name, ip_address_format(&m->hold->proof_by, by),
+              (double)m->hold->proof_after_ns / NSEC_PER_MSEC, confirmed, n->n_held);
 }
 
 void tell_return(struct agent *agent, uint32_t address)
@@ -245,9 +245,9 @@ void tell_return_probed(struct agent *agent, uint32_t address, const struct mac_
     struct monitor *m = &plan->monitors[address];
     char ip[IP_ADDRESS_TEXT], text[MAC_ADDRESS_TEXT], name[2 * LIMIT_NAME + 2];
 
-    if (m->probed_told_ns != NSEC_UNSET && agent->now_ns - m->probed_told_ns < CONFLICT_TOLD_NS)
+    if (m->hold->probed_told_ns != NSEC_UNSET && agent->now_ns - m->hold->probed_told_ns < CONFLICT_TOLD_NS)
         return;
-    m->probed_told_ns = agent->now_ns;
+    m->hold->probed_told_ns = agent->now_ns;
     name_nic(agent, plan->core.addresses[address].nic, name, sizeof name);
     if (core_yields_to_source(&plan->core, address))
         agent_say(agent, LOG_NOTICE, "%s: the source is coming back: %s, at %s, is about to use %s", name, name,
@@ -265,9 +265,9 @@ void tell_conflict(struct agent *agent, uint32_t address, const struct mac_addre
     struct monitor *m = &plan->monitors[address];
     char ip[IP_ADDRESS_TEXT], text[MAC_ADDRESS_TEXT], name[2 * LIMIT_NAME + 2];
 
-    if (m->conflict_told_ns != NSEC_UNSET && agent->now_ns - m->conflict_told_ns < CONFLICT_TOLD_NS)
+    if (m->hold->conflict_told_ns != NSEC_UNSET && agent->now_ns - m->hold->conflict_told_ns < CONFLICT_TOLD_NS)
         return;
-    m->conflict_told_ns = agent->now_ns;
+    m->hold->conflict_told_ns = agent->now_ns;
     name_nic(agent, plan->core.addresses[address].nic, name, sizeof name);
     agent_say(agent, LOG_ALERT,
               "%s: conflict: %s, which is held here, is used at %s too; if that is the source, "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An ipmap takes effect in the world: what the kernel holds for us, the ports, the guard. */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "agent/shell/guarding.h"
@@ -50,5 +51,6 @@ int world_load(struct world *world, struct ipmap *ipmap, bool first)
     shelves_refresh(world);
     guarding_adopted(world->guarding);
     advise(world, ipmap);
+    malloc_trim(0); /* what reading the file took, and the plan before */
     return r;
 }

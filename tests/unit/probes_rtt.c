@@ -65,11 +65,11 @@ static void full_bucket_halves_the_histogram(void **state)
     (void)state;
     tracker_init(&t, 1, NSEC_PER_HOUR, NSEC_PER_HOUR, START_NS);
     add_rtts(&t, 1000, 1);
-    t.rtt_histogram[0] = UINT16_MAX;
-    t.rtt_histogram[8] = 1000;
+    t.rtt_histogram[0] = UINT8_MAX;
+    t.rtt_histogram[8] = 100;
     add_rtts(&t, 1000, 1);
-    assert_int_equal(t.rtt_histogram[0], UINT16_MAX / 2 + 1);
-    assert_int_equal(t.rtt_histogram[8], 500);
+    assert_int_equal(t.rtt_histogram[0], UINT8_MAX / 2 + 1);
+    assert_int_equal(t.rtt_histogram[8], 50);
 }
 
 static void every_rtt_lies_under_its_edge(void **state)
