@@ -231,8 +231,7 @@ void agent_on_links_changed(struct agent *agent, nsec_t now_ns)
 /* Whether the address is one of a claim of ours in that state, just there. */
 static bool is_ours(const struct plan *plan, uint32_t number, enum core_claim claim, const struct link_address *address)
 {
-    return plan->core.addresses[number].claim == claim &&
-           plan->monitors[number].hold->ifindex == address->ifindex &&
+    return plan->core.addresses[number].claim == claim && plan->monitors[number].hold->ifindex == address->ifindex &&
            plan->monitors[number].hold->prefix == address->prefix;
 }
 

@@ -388,8 +388,8 @@ static void watch_many(struct scene *s, unsigned n, const char *rest)
 }
 
 /*
- * Its own work is no stall: the broadcasts of verify for so many addresses take four intervals each, and yet the source is
- * lost once. The last of them is another host's by now, which is not known before it was asked for.
+ * Its own work is no stall: the broadcasts of verify for so many addresses take four intervals each, and yet the source
+ * is lost once. The last of them is another host's by now, which is not known before it was asked for.
  */
 static void thousands_that_are_lost_together(void **state)
 {
