@@ -75,7 +75,7 @@ static void keep_own(struct core_nic *n, const struct core_nic *own)
 /* What was being gathered and watched starts over. */
 static void start_over(struct core_nic *n)
 {
-    n->suspected = n->intended = n->by_operator = n->approved = false;
+    n->suspected = n->intended = n->unasked = n->by_operator = n->approved = false;
     n->asks = n->n_asked = 0;
     n->next_ask_ns = n->verify_until_ns = NSEC_NEVER;
     if (n->state != CORE_AWAITING)

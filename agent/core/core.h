@@ -137,6 +137,7 @@ struct core_address {
     uint16_t held_on;         /* target of the claim; CORE_NO_TARGET */
     int error;                /* negative errno of a failed claim or release; 0 */
     nsec_t held_since_ns;
+    bool unasked;       /* its newest broadcast of verify did not leave this host */
     uint32_t deletions; /* how often somebody else took it off us since deletions_since_ns */
     nsec_t deletions_since_ns;
     /* while held: the source, and others who use it */
@@ -174,6 +175,7 @@ struct core_nic {
     bool stands;                   /* what went with a target NIC is to be claimed again as soon as there is a way */
     bool approved;                 /* this verify answers a question: the loss was found before, a person approved */
     bool intended;                 /* the intent to claim was broadcast since evidence_ns */
+    bool unasked;                  /* the newest broadcast did not leave for some address, which is asked for again */
     bool asked_apart;              /* no rounds ask for some address by ARP or ND: verify has to */
     uint32_t n_monitored;          /* of its addresses */
     uint32_t n_watched;            /* monitored addresses that count for the trigger and are not held by us */
@@ -186,9 +188,10 @@ struct core_nic {
     uint32_t n_releasing;
     nsec_t evidence_ns;       /* evidence must be younger than this: judging of the first missed round */
     nsec_t wait_ns;           /* longest that one of its rounds missed since then was waited for; 0: none was */
-    uint32_t asks;            /* broadcasts for all its addresses since then */
+    uint32_t asks;            /* broadcasts for all its addresses since then that left */
     uint32_t n_asked;         /* addresses that the one under way has come to; 0: none is under way */
     bool ask_intent;          /* that one is in the probe form */
+    bool ask_again;           /* that one is for those addresses alone for which the one before did not leave */
     nsec_t ask_begun_ns;      /* when the newest of them left for the first address */
     nsec_t last_ask_ns;       /* and for the last one */
     nsec_t next_ask_ns;       /* when the next one leaves, or the rest of one; NSEC_NEVER: none planned */
@@ -356,6 +359,8 @@ void core_on_unheard(struct core *core, nsec_t now_ns);
 void core_on_link(struct core *core, nsec_t now_ns, uint16_t target, bool fit);
 /* A witness of `target` answered a request that left at asked_ns. */
 void core_on_witness(struct core *core, nsec_t now_ns, uint16_t target, nsec_t asked_ns);
+/* A CORE_ASK for `address` did not leave this host (no buffer, not permitted, NIC down): silence is no answer to it. */
+void core_on_unasked(struct core *core, nsec_t now_ns, uint32_t address);
 /* Somebody other than us was heard to speak for `address`. */
 void core_on_heard(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac);
 /* Somebody other than us was heard to ask for `address` from one of his own: he does not have it by nature. */

@@ -75,6 +75,8 @@ void return_begin(struct core *core, nsec_t now_ns, uint32_t nic);
 /* The source has to prove anew that it is there. */
 void return_end_proof(struct core *core, uint32_t nic);
 void return_on_time(struct core *core, nsec_t now_ns, uint32_t nic);
+/* A question about what is held did not leave. */
+void return_on_unasked(struct core *core, uint32_t address);
 /* Whether the source is proved to be back, and this address was among those that it answered for. */
 bool return_is_proved(const struct core *core, const struct core_address *a);
 /* Who uses what is held, too: the source, proved to be back, or who answered for an address of the NIC just now;

@@ -119,7 +119,8 @@ static void judge_return(struct core *core, nsec_t now_ns, uint32_t nic)
     struct core_nic *n = &core->nics[nic];
 
     if (n->back_since_ns == NSEC_UNSET || n->state != CORE_HOLDING || !gives_back_by_itself(core, n) ||
-        now_ns - n->back_since_ns < core->sources[n->source].hold_down_ns)
+        now_ns - n->back_since_ns < core->sources[n->source].hold_down_ns ||
+        n->watched_ns == now_ns) /* until now it could not be asked whether it stays */
         return;
     n->by_probe = false;
     nic_blame(n, NO_ADDRESS, NULL, 0);
@@ -185,6 +186,12 @@ static void go_on_proving(struct core *core, nsec_t now_ns, uint32_t nic)
     }
     n->question_ns = now_ns + ANSWER_WITHIN_NS;
     ask_source(core, now_ns, n->question_address);
+}
+
+void return_on_unasked(struct core *core, uint32_t address)
+{
+    core->addresses[address].source_asked_ns = NSEC_UNSET;
+    core->nics[core->addresses[address].nic].watched_ns = NSEC_UNSET;
 }
 
 /* Whether a proof about this address is under way, which asks in its own time. */

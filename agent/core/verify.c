@@ -54,7 +54,7 @@ void verify_gather(struct core *core, nsec_t now_ns, uint32_t nic)
     n->wait_ns = 0;
     n->damped = damping_applies(core, now_ns, n);
     n->asks = n->n_asked = 0;
-    n->intended = false;
+    n->intended = n->unasked = false;
     n->witness_ask_ns = 0;
     n->next_ask_ns = n->asked_apart ? now_ns : NSEC_NEVER;
     for (uint32_t i = 0; i < n->n_addresses; i++) {
@@ -103,11 +103,13 @@ static void ask_part(struct core *core, nsec_t now_ns, uint32_t nic)
     uint32_t first = n->n_asked, left = n->n_addresses - first, count = left < ASK_AT_ONCE ? left : ASK_AT_ONCE;
 
     for (uint32_t i = n->first_address + first; i < n->first_address + first + count; i++) {
-        const struct core_address *a = &core->addresses[i];
+        struct core_address *a = &core->addresses[i];
         struct core_action ask = {.type = CORE_ASK, .nic = nic, .address = i, .target = fit_target(core, a)};
+        bool wanted = !n->ask_again || a->unasked;
 
         ask.intent = n->ask_intent;
-        if (ask.target != CORE_NO_TARGET && a->claim != CORE_CLAIM_HELD)
+        a->unasked = false;
+        if (wanted && ask.target != CORE_NO_TARGET && a->claim != CORE_CLAIM_HELD)
             emit(core, &ask);
     }
     /* What many addresses take to be asked for is not time in which nobody answered. */
@@ -120,19 +122,44 @@ static void ask_part(struct core *core, nsec_t now_ns, uint32_t nic)
         return;
     }
     n->n_asked = 0;
-    n->asks++;
+    n->asks += !n->unasked;
 }
 
 void verify_ask(struct core *core, nsec_t now_ns, uint32_t nic, bool intent)
 {
     struct core_nic *n = &core->nics[nic];
 
+    n->ask_again = n->unasked && n->n_asked == 0;
+    n->unasked = false;
     n->n_asked = 0;
     n->ask_intent = intent;
     n->ask_begun_ns = now_ns;
     n->intended = n->intended || intent;
     ask_part(core, now_ns, nic);
     nic_set_timer(core, nic);
+}
+
+/* What did not leave is asked again, in verify alone, whose time ends: a queue that is full must not be kept full. */
+void core_on_unasked(struct core *core, nsec_t now_ns, uint32_t address)
+{
+    struct core_address *a = &core->addresses[address];
+    struct core_nic *n = &core->nics[a->nic];
+
+    if (a->claim == CORE_CLAIM_HELD)
+        return_on_unasked(core, address);
+    /* Or it was asked for evidence that is void by now. */
+    if (a->claim == CORE_CLAIM_HELD || (n->asks == 0 && n->n_asked == 0 && !n->unasked))
+        return;
+    a->unasked = true;
+    if (n->unasked)
+        return;
+    n->unasked = true;
+    n->intended = false;
+    if (n->n_asked > 0)
+        return; /* the broadcast under way goes on, and does not count */
+    n->asks--;
+    n->next_ask_ns = n->state == CORE_VERIFYING ? now_ns + spacing_ns(core, n) : NSEC_NEVER;
+    nic_set_timer(core, a->nic);
 }
 
 /* Whether a verify of this NIC that finds nothing ends in a claim, and not in a question. */
@@ -149,7 +176,7 @@ static bool asks_missing(const struct core *core, const struct core_nic *n)
 
     if (n->n_asked > 0)
         return true;
-    return n->asks < needed || (n->state == CORE_VERIFYING && would_claim(core, n) && !n->intended);
+    return n->unasked || n->asks < needed || (n->state == CORE_VERIFYING && would_claim(core, n) && !n->intended);
 }
 
 /* When the last question left whose answer matters: a broadcast, or at the first miss the one about our own carrier. */
@@ -418,6 +445,8 @@ void verify_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
         n->next_ask_ns = n->n_asked == 0 && !waiting && asks_missing(core, n)
                              ? nsec_max(now_ns + ASK_PACE_NS, n->ask_begun_ns + spacing_ns(core, n))
                              : next_ask_ns(core, now_ns, n, verifying, waiting);
+        if (n->unasked && !verifying && n->n_asked == 0)
+            n->next_ask_ns = NSEC_NEVER;
         nic_set_timer(core, nic);
     } else if (n->next_ask_ns <= now_ns) {
         struct findings f = examine(core, n);
@@ -453,10 +482,11 @@ static bool uses_target(const struct core *core, const struct core_nic *n, uint1
  */
 static void forget_earlier_asks(const struct core *core, struct core_nic *n, uint16_t target, nsec_t asked_ns)
 {
-    if ((n->asks == 0 && n->n_asked == 0) || n->ask_begun_ns >= asked_ns || !uses_target(core, n, target))
+    if ((n->asks == 0 && n->n_asked == 0 && !n->unasked) || n->ask_begun_ns >= asked_ns ||
+        !uses_target(core, n, target))
         return;
     n->asks = n->n_asked = 0;
-    n->intended = false;
+    n->intended = n->unasked = false;
 }
 
 void core_on_witness(struct core *core, nsec_t now_ns, uint16_t target, nsec_t asked_ns)

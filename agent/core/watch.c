@@ -58,7 +58,7 @@ void nic_end_suspicion(struct core *core, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
 
-    n->suspected = n->intended = false;
+    n->suspected = n->intended = n->unasked = false;
     n->asks = n->n_asked = 0;
     n->next_ask_ns = NSEC_NEVER;
     nic_set_timer(core, nic);

@@ -181,6 +181,19 @@ static void settle_unclaimed(struct agent *agent)
     }
 }
 
+/* Questions of the core that could not be queued, for the same reason. */
+static void settle_unasked(struct agent *agent)
+{
+    struct plan *plan = agent->plan;
+
+    for (uint32_t i = 0; agent->unasked > 0 && i < plan->core.n_addresses; i++) {
+        if (plan->monitors[i].is_unasked)
+            core_on_unasked(&plan->core, agent->now_ns, i);
+        plan->monitors[i].is_unasked = false;
+    }
+    agent->unasked = 0;
+}
+
 void agent_flush(struct agent *agent, nsec_t now_ns)
 {
     agent->now_ns = now_ns;
@@ -194,6 +207,7 @@ void agent_flush(struct agent *agent, nsec_t now_ns)
         announcer_run(agent->plan->announcer, now_ns);
         proof_run(agent, now_ns);
         agent->ports->flush(agent->userdata);
+        settle_unasked(agent);
         journaling_run(agent, now_ns);
     }
     if (agent->changed || commands_deadline(agent) <= now_ns)

@@ -69,6 +69,7 @@ struct monitor {
     uint8_t unsent_kinds;   /* bits of those that could not be sent in the newest round */
     bool mac_answered;      /* since the newest round began, somebody answered by ARP or ND */
     bool mac_silent;        /* nobody did in the round before, whatever other kinds say: the MAC may be an old one */
+    bool is_unasked;        /* what the core asked for it could not be queued */
     bool is_ours_otherwise; /* this host has the address, and not by a claim: whoever asked for it would hear us */
     struct holding *hold;   /* its claim, in an array of its own: memory that nobody uses while nothing is claimed */
 };
@@ -84,6 +85,7 @@ struct peer {
     nsec_t answered_ns;     /* newest reply; 0 */
     uint64_t nonce;         /* of the newest request's token */
     uint32_t sequence;
+    uint8_t asked_kinds; /* bits of the kinds by which the newest request left */
 };
 
 /* A target NIC with one set of witnesses, beside what the core keeps of it (same number). */
@@ -205,6 +207,7 @@ struct agent {
     struct stray *strays; /* `n_strays` of them, in room for `strays_max` */
     size_t n_strays, strays_max;
     uint32_t unclaimed;   /* claims that could not even be queued: monitors with unqueued_error */
+    uint32_t unasked;     /* and questions: 0 where no monitor is_unasked */
     bool links_changed;   /* targets have to be looked at again */
     bool changed;         /* since the last flush something happened that owed answers may wait for */
     nsec_t proof_tick_ns; /* more were due than go at once: the rest is asked for after this */
@@ -253,6 +256,8 @@ void rounds_ask(struct agent *agent, const struct core_action *ask);
 void witness_refresh(struct agent *agent, uint16_t target);
 void witness_ask(struct agent *agent, nsec_t now_ns, uint16_t target);
 void witness_idle(struct agent *agent, nsec_t now_ns);
+/* One of its requests did not leave. */
+void witness_on_unsent(struct agent *agent, const struct probe_request *request);
 void witness_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply);
 
 /* carry.c: from the plan of the file before to a new one. 0 or -ENOMEM. */

@@ -139,11 +139,16 @@ void agent_on_unsent(struct agent *agent, nsec_t now_ns, const struct probe_requ
     struct monitor *m;
 
     agent->now_ns = now_ns;
-    if (address == UINT32_MAX)
+    if (plan && request->token.id & TOKEN_WITNESS)
+        witness_on_unsent(agent, request);
+    if (address == UINT32_MAX || request->token.id & (TOKEN_WITNESS | TOKEN_PROOF))
         return;
     m = &plan->monitors[address];
-    if (request->token.sequence == 0 || request->token.id != m->tracker.id ||
-        request->token.sequence != m->tracker.sequence)
+    if (request->token.sequence == 0) {
+        core_on_unasked(&plan->core, now_ns, address);
+        return;
+    }
+    if (request->token.id != m->tracker.id || request->token.sequence != m->tracker.sequence)
         return;
     m->unsent_kinds |= (uint8_t)(1u << request->kind);
     if (m->unsent_kinds == m->kinds) {
@@ -303,7 +308,10 @@ void rounds_ask(struct agent *agent, const struct core_action *ask)
         return;
     if (own)
         request.from = *own;
-    agent->ports->probe(agent->userdata, &request);
+    if (agent->ports->probe(agent->userdata, &request) < 0) {
+        agent->plan->monitors[ask->address].is_unasked = true;
+        agent->unasked++;
+    }
 }
 
 static bool is_own_mac(const struct agent *agent, const struct mac_address *mac)

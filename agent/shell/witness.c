@@ -89,6 +89,13 @@ void witness_refresh(struct agent *agent, uint16_t target)
         core->witness = CORE_WITNESS_MISSING;
 }
 
+static void ask_by(struct agent *agent, struct peer *p, struct probe_request *request, enum probe_kind kind)
+{
+    request->kind = kind;
+    if (agent->ports->probe(agent->userdata, request) >= 0)
+        p->asked_kinds |= (uint8_t)(1u << kind);
+}
+
 static void ask_peer(struct agent *agent, nsec_t now_ns, uint16_t target, size_t number)
 {
     struct target *t = &agent->plan->targets[target];
@@ -99,14 +106,13 @@ static void ask_peer(struct agent *agent, nsec_t now_ns, uint16_t target, size_t
     p->asked_ns = now_ns;
     p->nonce = agent_random(agent);
     p->sequence++;
+    p->asked_kinds = 0;
     request.token = (struct probe_token){.id = TOKEN_WITNESS, .sequence = p->sequence, .nonce = p->nonce};
     if (own) {
         request.from = *own;
-        request.kind = p->ip.family == AF_INET ? PROBE_ARP : PROBE_ND;
-        agent->ports->probe(agent->userdata, &request);
+        ask_by(agent, p, &request, p->ip.family == AF_INET ? PROBE_ARP : PROBE_ND);
     }
-    request.kind = PROBE_ICMP;
-    agent->ports->probe(agent->userdata, &request);
+    ask_by(agent, p, &request, PROBE_ICMP);
 }
 
 void witness_ask(struct agent *agent, nsec_t now_ns, uint16_t target)
@@ -126,11 +132,22 @@ void witness_idle(struct agent *agent, nsec_t now_ns)
             witness_ask(agent, now_ns, i);
 }
 
+void witness_on_unsent(struct agent *agent, const struct probe_request *request)
+{
+    for (uint16_t i = 0; i < agent->plan->core.n_targets; i++) {
+        struct target *t = &agent->plan->targets[i];
+
+        for (size_t k = 0; k < t->n_peers; k++)
+            if (t->peers[k].nonce == request->token.nonce && t->peers[k].sequence == request->token.sequence)
+                t->peers[k].asked_kinds &= (uint8_t) ~(1u << request->kind);
+    }
+}
+
 static void peer_answered(struct agent *agent, nsec_t now_ns, uint16_t target, struct peer *p,
                           const struct probe_reply *reply)
 {
-    /* Only an answer that came after its request left can be that request's. */
-    if (p->asked_ns == NSEC_UNSET || reply->received_ns < p->asked_ns)
+    /* Only an answer that came after its request left can be that request's, and only if it did leave. */
+    if (p->asked_ns == NSEC_UNSET || reply->received_ns < p->asked_ns || !(p->asked_kinds & 1u << reply->kind))
         return;
     p->answered_ns = reply->received_ns;
     if (!mac_address_is_unset(&reply->peer))

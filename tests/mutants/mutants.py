@@ -97,6 +97,8 @@ MUTANTS = [
     Mutant("takes a request that did not leave for a miss", "agent/shell/rounds.c",
            "    if (m->unsent_kinds == m->kinds) {\n        tracker_cannot_probe(&m->tracker, error);",
            "    if (m->unsent_kinds == m->kinds) {", "isolation"),
+    Mutant("takes a question that did not leave for an unanswered one", "agent/core/verify.c",
+           "    if (a->claim == CORE_CLAIM_HELD || !n->suspected)\n        return;\n", "    return;\n", "isolation"),
     Mutant("accepts a reply with a wrong token", "probes/tracker.c",
            "    return token->nonce == round->nonce ? round : NULL;", "    return round;", "evidence"),
     Mutant("releases with the wrong prefix", "agent/shell/actions.c",

@@ -54,6 +54,8 @@ struct sim_agent {
     nsec_t lateness_ns;       /* turns come up to so much late */
     nsec_t send_ns;           /* what a request takes to send: so long it does nothing else */
     int refuse_probes;        /* errno (> 0) for every request, told on flush; 0 */
+    unsigned refuse_kinds;    /* bits of the kinds for which that holds; 0: for all */
+    bool refuse_at_once;      /* it is told by the request itself, not on flush */
     int refuse_frames;        /* negative errno for every frame; 0 */
     bool guarded;     /* a guard takes off what it holds when it hangs or is gone for longer than its file says */
     size_t queue_max; /* replies that its sockets keep; more are lost */

@@ -64,10 +64,10 @@ static int port_probe(void *userdata, const struct probe_request *request)
     if (!nic)
         return -ENODEV;
     agent->work_ns += agent->send_ns;
-    if (agent->refuse_probes) {
+    if (agent->refuse_probes && (!agent->refuse_kinds || agent->refuse_kinds & 1u << request->kind)) {
         agent->refused_ns = agent->host->world->clock.now_ns;
-        if (agent->n_refused == SIM_REFUSED_MAX)
-            return -ENOBUFS;
+        if (agent->refuse_at_once || agent->n_refused == SIM_REFUSED_MAX)
+            return -agent->refuse_probes;
         agent->refused[agent->n_refused++] = *request;
         return 0;
     }

@@ -253,6 +253,41 @@ static void what_cannot_be_sent_is_no_miss(void **state)
     scene_end(&s);
 }
 
+/*
+ * The source drops pings from now on, and lives. Our kernel sends pings, but nothing that asks by ARP or ND: whether it
+ * says so at once or on flush, silence is no answer to what did not leave.
+ */
+static void what_verify_cannot_send_stays_a_question(void **state)
+{
+    static const char *const files[] = {
+        "source web1 { probe icmp; nic eth0 { 192.0.2.10/24 dev eth0 } }",
+        "source web1 { probe arp; probe icmp; nic eth0 { 192.0.2.10/24 dev eth0; 2001:db8::10/64 dev eth0 } }",
+    };
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct scene s;
+
+        scene_begin(&s);
+        scene_watch(&s, files[i / 2]);
+        s.agent->refuse_kinds = 1u << PROBE_ARP | 1u << PROBE_ND;
+        s.agent->refuse_at_once = i % 2;
+        s.agent->refuse_probes = i / 2 ? EPERM : ENOBUFS;
+        s.source->ignores_echo = true;
+        scene_run(&s, 10 * NSEC_PER_SEC + OFF_THE_BEAT_NS);
+        assert_state(&s, "blocked");
+        assert_reason(&s, "nobody could be asked");
+        assert_int_equal(s.agent->n_deeds, 0);
+        s.agent->refuse_probes = 0;
+        scene_run(&s, 3 * NSEC_PER_SEC);
+        assert_int_equal(s.agent->n_deeds, 0);
+        sim_host_set_alive(s.source, false);
+        scene_run(&s, 3 * NSEC_PER_SEC);
+        assert_state(&s, "holding");
+        scene_end(&s);
+    }
+}
+
 /* Carrier goes while we hold: nothing is released, and when it is back all is announced anew. */
 static void our_cable_goes_while_we_hold(void **state)
 {
@@ -293,6 +328,7 @@ int main(void)
         cmocka_unit_test(there_is_no_witness),
         cmocka_unit_test(the_file_says_witness_none),
         cmocka_unit_test(what_cannot_be_sent_is_no_miss),
+        cmocka_unit_test(what_verify_cannot_send_stays_a_question),
         cmocka_unit_test(our_cable_goes_while_we_hold),
     };
 

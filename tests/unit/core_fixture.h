@@ -245,6 +245,13 @@ static inline void hear(struct world *w, uint32_t address, const struct mac_addr
     check(w);
 }
 
+/* The question that was asked for it did not leave. */
+static inline void unasked(struct world *w, uint32_t address)
+{
+    core_on_unasked(&w->core, w->now_ns, address);
+    check(w);
+}
+
 static inline void rival(struct world *w, uint32_t address, const struct mac_address *mac)
 {
     core_on_rival(&w->core, w->now_ns, address, mac);
@@ -345,6 +352,19 @@ static inline void world_held(struct world *w, uint32_t n)
     lose(w, 0, n - 1);
     settle(w, 0);
     assert_int_equal(w->nics[0].state, CORE_HOLDING);
+    forget(w);
+}
+
+/* One source that is only pinged. */
+static inline void world_pinged(struct world *w)
+{
+    world_begin(w);
+    add_source(w);
+    add_nic(w);
+    add_address(w, 0, CORE_NO_TARGET)->asked_by_link = false;
+    start(w, 1);
+    core_on_answer(&w->core, w->now_ns, 0, NULL);
+    pass(w, INTERVAL_NS);
     forget(w);
 }
 

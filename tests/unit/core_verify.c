@@ -8,19 +8,6 @@ static void miss_until_lost(struct world *w, uint32_t last)
         round_missed(w, 0, last);
 }
 
-/* One source that is only pinged. */
-static void world_pinged(struct world *w)
-{
-    world_begin(w);
-    add_source(w);
-    add_nic(w);
-    add_address(w, 0, CORE_NO_TARGET)->asked_by_link = false;
-    start(w, 1);
-    core_on_answer(&w->core, w->now_ns, 0, NULL);
-    pass(w, INTERVAL_NS);
-    forget(w);
-}
-
 static void without_a_witness_nothing_is_claimed(void **state)
 {
     struct world w;
