@@ -312,6 +312,27 @@ static void our_cable_goes_while_we_hold(void **state)
     scene_end(&s);
 }
 
+/* A successor that may not send: its rounds rest for what it adopted, and what it asks the source for has no round. */
+static void what_was_adopted_cannot_be_asked_for(void **state)
+{
+    static const char asked_by_arp[] = "source web1 { probe arp; nic eth0 { 192.0.2.10/24 dev eth0 } }";
+    struct scene s;
+
+    (void)state;
+    scene_begin(&s);
+    scene_hold(&s, asked_by_arp);
+    sim_agent_kill(s.agent);
+    s.agent->refuse_probes = EPERM;
+    sim_agent_begin(s.agent, asked_by_arp);
+    scene_run(&s, 3 * NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    s.agent->refuse_probes = 0;
+    sim_host_set_alive(s.source, true);
+    scene_run(&s, 3 * NSEC_PER_SEC);
+    assert_int_equal(sim_agent_said(s.agent, "the source is back"), 1);
+    scene_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +351,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_sent_is_no_miss),
         cmocka_unit_test(what_verify_cannot_send_stays_a_question),
         cmocka_unit_test(our_cable_goes_while_we_hold),
+        cmocka_unit_test(what_was_adopted_cannot_be_asked_for),
     };
 
     return scene_tell(tests);

@@ -330,6 +330,29 @@ static void taken_off_while_nothing_is_heard(void **state)
     at_every_phase(PINGED, 20, tell_taken_off_the_dead_while_overflowing);
 }
 
+/* Stopped beyond the lease, which took all off: it is lost and verified anew, for the source may have it again. */
+static void tell_stopped_beyond_the_lease(struct scene *s)
+{
+    bool back = sim_random_hit(&s->world->random, 500000);
+
+    sim_host_set_alive(s->source, false);
+    scene_run(s, NSEC_PER_SEC);
+    sim_agent_pause(s->agent);
+    scene_run(s, 6 * NSEC_PER_SEC);
+    sim_host_set_alive(s->source, back);
+    scene_run(s, NSEC_PER_SEC);
+    sim_agent_resume(s->agent);
+    scene_run(s, NSEC_PER_SEC);
+    assert_state(s, back ? "up" : "holding");
+    assert_int_equal(sim_agent_did(s->agent, SIM_CLAIM, SCENE_IP), back ? 1 : 2);
+}
+
+static void stopped_beyond_the_lease(void **state)
+{
+    (void)state;
+    at_every_phase(FAST, 20, tell_stopped_beyond_the_lease);
+}
+
 /* A busy host: each turn comes up to 30 ms late. A healthy source is watched for a minute. */
 static void a_busy_host(void **state)
 {
@@ -495,6 +518,7 @@ int main(void)
         cmocka_unit_test(stalled_while_verifying_the_dead),
         cmocka_unit_test(stopped_while_holding),
         cmocka_unit_test(taken_off_while_nothing_is_heard),
+        cmocka_unit_test(stopped_beyond_the_lease),
         cmocka_unit_test(a_busy_host),
         cmocka_unit_test(a_somewhat_busy_host_finds_the_dead),
         cmocka_unit_test(thousands_that_are_lost_together),
