@@ -33,9 +33,12 @@ static bool must_reconsider(const struct core_source *to, const struct core_sour
 static enum core_state carried_state(const struct core_nic *to, enum core_state state)
 {
     switch (state) {
+    case CORE_VERIFYING:
+        if (to->moving)
+            return to->n_held > 0 ? CORE_HOLDING : CORE_BLOCKED;
+        return nic_idle_state(to);
     case CORE_UP:
     case CORE_LATE:
-    case CORE_VERIFYING:
         return nic_idle_state(to);
     case CORE_CLAIMING:
     case CORE_HOLDING:
@@ -80,8 +83,10 @@ static void start_over(struct core_nic *n)
     n->next_ask_ns = n->verify_until_ns = NSEC_NEVER;
     if (n->state != CORE_AWAITING)
         n->approval_until_ns = NSEC_NEVER;
-    if (n->state != CORE_RELEASING && n->state != CORE_CLAIMING)
+    if (n->state != CORE_RELEASING && n->state != CORE_CLAIMING) {
+        n->stands = n->stands || n->moving;
         n->moving = n->homing = false;
+    }
     if (n->n_held == 0)
         n->watch_next_ns = n->question_ns = n->home_ns = NSEC_NEVER;
 }

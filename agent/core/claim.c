@@ -55,7 +55,9 @@ static void claims_settled(struct core *core, nsec_t now_ns, uint32_t nic)
     if (n->n_claiming > 0 || (n->state != CORE_CLAIMING && n->state != CORE_HOLDING))
         return;
     if (n->n_held == n->n_addresses) {
+        n->stands = false;
         nic_enter(core, now_ns, nic, CORE_HOLDING, n->reason);
+        hold_review(core, now_ns, nic);
         return;
     }
     for (uint32_t i = 0; i < n->n_addresses; i++) {
@@ -70,6 +72,7 @@ static void claims_settled(struct core *core, nsec_t now_ns, uint32_t nic)
         nic_enter(core, now_ns, nic, n->armed ? CORE_BLOCKED : nic_idle_state(n), CORE_REASON_CLAIM_FAILED);
     /* What was left behind is tried again only after fresh misses. */
     nic_restart(core, nic);
+    hold_review(core, now_ns, nic);
 }
 
 /* Whether it was in use: whoever uses it is waiting. */
@@ -103,12 +106,14 @@ static void claim_those(struct core *core, uint32_t nic, bool in_use, bool force
 void claim_begin(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason)
 {
     struct core_nic *n = &core->nics[nic];
+    bool stands = n->moving;
 
     nic_blame(n, NO_ADDRESS, NULL, 0);
     n->false_returns += n->awaited && n->by_probe;
     n->awaited = false;
     n->hold_off_ns = NSEC_UNSET;
     nic_enter(core, now_ns, nic, CORE_CLAIMING, reason);
+    n->stands = stands;
     claim_those(core, nic, true, reason == CORE_REASON_FORCED);
     claim_those(core, nic, false, reason == CORE_REASON_FORCED);
     n->by_operator = n->approved = n->moving = false;
@@ -142,14 +147,24 @@ static void address_hold(struct core *core, nsec_t now_ns, uint32_t address)
     a->source_asked_ns = a->source_seen_ns = a->defended_ns = NSEC_UNSET;
 }
 
+/* Whether what was taken off for the first choice of target NIC can go there. */
+static bool is_home_fit(const struct core *core, const struct core_nic *n)
+{
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
+        if (core->addresses[i].claim == CORE_CLAIM_FREE && !core->targets[core->addresses[i].target[0]].fit)
+            return false;
+    return true;
+}
+
 /* From the fallback NIC to the first choice: nobody else can have taken it in between. */
 static void claim_home(struct core *core, nsec_t now_ns, uint32_t nic)
 {
-    const struct core_nic *n = &core->nics[nic];
+    struct core_nic *n = &core->nics[nic];
 
     nic_enter(core, now_ns, nic, CORE_CLAIMING, CORE_REASON_HOME);
+    n->stands = true;
     for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
-        if (core->addresses[i].claim == CORE_CLAIM_FREE && core->targets[core->addresses[i].target[0]].fit)
+        if (core->addresses[i].claim == CORE_CLAIM_FREE)
             address_claim(core, i, core->addresses[i].target[0]);
     claims_settled(core, now_ns, nic);
 }
@@ -165,11 +180,11 @@ static void releases_settled(struct core *core, nsec_t now_ns, uint32_t nic)
 
     if (n->n_releasing > 0 || n->n_claiming > 0 || n->state != CORE_RELEASING)
         return;
-    if (n->homing) {
+    if (n->homing && is_home_fit(core, n)) {
         claim_home(core, now_ns, nic);
         return;
     }
-    if (n->moving) {
+    if (n->moving || n->homing) {
         verify_begin_for_move(core, now_ns, nic);
         return;
     }

@@ -90,7 +90,7 @@ void core_pause(struct core *core, nsec_t now_ns, uint32_t source)
     for (uint32_t i = s->first_nic; i < s->first_nic + s->n_nics; i++) {
         struct core_nic *n = &core->nics[i];
 
-        if (n->state == CORE_VERIFYING && !n->by_operator)
+        if (n->state == CORE_VERIFYING && !n->by_operator && !n->moving)
             nic_enter(core, now_ns, i, nic_idle_state(n), CORE_REASON_NONE);
         n->approval_until_ns = NSEC_NEVER;
         nic_set_timer(core, i);
@@ -121,9 +121,11 @@ void core_move(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
 
-    /* A person's order and what is under way come first; what is left is found lost anew. */
-    if (n->disarmed || n->by_operator || n->state == CORE_CLAIMING || n->state == CORE_RELEASING)
+    /* A person's order, and what is under way, come first. */
+    if (n->disarmed || n->by_operator || (n->state == CORE_RELEASING && !n->moving && !n->homing))
         return;
-    n->moving = true;
-    verify_begin_for_move(core, now_ns, nic);
+    if (n->state == CORE_CLAIMING || n->state == CORE_RELEASING)
+        n->stands = true;
+    else
+        verify_begin_for_move(core, now_ns, nic);
 }

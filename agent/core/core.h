@@ -172,7 +172,7 @@ struct core_nic {
     bool moving;                   /* its addresses go from one target NIC to another, and are verified there */
     bool homing;                   /* its addresses go back to the first choice of target NIC */
     bool damped;                   /* the source was taken over too often when evidence began: a person is asked */
-    bool stands;                   /* what went with a target NIC is to be claimed again as soon as there is a way */
+    bool stands;                   /* a takeover that was cut short on its way to a target NIC: it is gone on with */
     bool approved;                 /* this verify answers a question: the loss was found before, a person approved */
     bool intended;                 /* the intent to claim was broadcast since evidence_ns */
     bool unasked;                  /* the newest broadcast did not leave for some address, which is asked for again */

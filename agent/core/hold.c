@@ -81,15 +81,16 @@ static bool is_stranded(const struct core *core, const struct core_address *a)
     return a->claim == CORE_CLAIM_HELD && !core->targets[a->held_on].fit;
 }
 
-/* Takes off what is held on targets without carrier, where another one could have it. How many. */
-static uint32_t leave_targets(struct core *core, const struct core_nic *n)
+/* Takes off what is held on targets without carrier, where another one could have it. How many. `again`: also where the
+ * kernel refused that before. */
+static uint32_t leave_targets(struct core *core, const struct core_nic *n, bool again)
 {
     uint32_t left = 0;
 
     for (uint32_t i = n->first_address + n->n_addresses; i-- > n->first_address;) {
         const struct core_address *a = &core->addresses[i];
 
-        if (!is_stranded(core, a) || fit_target(core, a) == CORE_NO_TARGET)
+        if (!is_stranded(core, a) || fit_target(core, a) == CORE_NO_TARGET || (a->error && !again))
             continue;
         address_release(core, i);
         left++;
@@ -180,26 +181,26 @@ static bool is_way_back(const struct core *core, const struct core_nic *n)
     return false;
 }
 
-/* What went with a target NIC: is there one again? */
-static void go_back(struct core *core, nsec_t now_ns, uint32_t nic)
+/* A takeover that was cut short: is there a way again? Otherwise it waits, and false. */
+static bool go_on(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
 
     if (n->state == CORE_CLAIMING || n->state == CORE_RELEASING)
-        return;
+        return true;
     if (n->by_operator) {
         n->stands = false;
         verify_begin_for_operator(core, now_ns, nic, n->approved);
-        return;
+        return true;
     }
     if (is_way_back(core, n)) {
-        n->stands = false;
-        n->moving = true;
         verify_begin_for_move(core, now_ns, nic);
-        return;
+        return true;
     }
+    nic_restart(core, nic);
     nic_blame(n, NO_ADDRESS, NULL, 0);
     nic_enter(core, now_ns, nic, n->n_held > 0 ? CORE_HOLDING : CORE_BLOCKED, CORE_REASON_NO_CARRIER);
+    return false;
 }
 
 void core_on_gone_with_nic(struct core *core, nsec_t now_ns, uint32_t address)
@@ -217,20 +218,14 @@ void core_on_gone_with_nic(struct core *core, nsec_t now_ns, uint32_t address)
     }
     n->stands = !n->disarmed;
     if (n->stands)
-        go_back(core, now_ns, a->nic);
+        go_on(core, now_ns, a->nic);
 }
 
-void hold_on_link(struct core *core, nsec_t now_ns, uint32_t nic, uint16_t target)
+/* What is held without carrier goes where there is some, or it is said that it cannot be reached. */
+static void leave_stranded(struct core *core, nsec_t now_ns, uint32_t nic, bool again)
 {
     struct core_nic *n = &core->nics[nic];
 
-    if (n->stands) {
-        go_back(core, now_ns, nic);
-        return;
-    }
-    if (n->n_held == 0)
-        return;
-    plan_home(core, now_ns, nic, target);
     if (n->state != CORE_HOLDING)
         return;
     if (!holds_stranded(core, n)) {
@@ -240,10 +235,27 @@ void hold_on_link(struct core *core, nsec_t now_ns, uint32_t nic, uint16_t targe
     }
     nic_blame(n, NO_ADDRESS, NULL, 0);
     n->moving = true;
-    if (leave_targets(core, n) > 0) {
+    if (leave_targets(core, n, again) > 0) {
         nic_enter(core, now_ns, nic, CORE_RELEASING, CORE_REASON_NO_CARRIER);
         return;
     }
     n->moving = false;
     nic_enter(core, now_ns, nic, CORE_HOLDING, CORE_REASON_NO_CARRIER);
+}
+
+void hold_on_link(struct core *core, nsec_t now_ns, uint32_t nic, uint16_t target)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    if (n->stands && go_on(core, now_ns, nic))
+        return;
+    if (n->n_held == 0)
+        return;
+    plan_home(core, now_ns, nic, target);
+    leave_stranded(core, now_ns, nic, true);
+}
+
+void hold_review(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    leave_stranded(core, now_ns, nic, false);
 }

@@ -67,6 +67,8 @@ enum core_reason verify_address(const struct core *core, const struct core_addre
 /* hold.c */
 /* `target` lost or regained its carrier: what is held moves, or says that it cannot be reached. */
 void hold_on_link(struct core *core, nsec_t now_ns, uint32_t nic, uint16_t target);
+/* Claims are settled: what lost its carrier meanwhile moves on. */
+void hold_review(struct core *core, nsec_t now_ns, uint32_t nic);
 void hold_on_time(struct core *core, nsec_t now_ns, uint32_t nic);
 
 /* return.c: others who use what we hold; `mac` is theirs, and the address is held */

@@ -282,6 +282,8 @@ static void give_up(struct core *core, nsec_t now_ns, uint32_t nic, enum core_re
     bool is_cut_off = reason == CORE_REASON_NO_CARRIER && n->seen && !n->armed && !n->disarmed;
 
     nic_blame(n, address, reason == CORE_REASON_IN_USE ? &core->addresses[address].heard_mac : NULL, 0);
+    if (n->moving)
+        n->stands = reason != CORE_REASON_IN_USE;
     n->by_operator = n->approved = n->moving = false;
     nic_enter(core, now_ns, nic, (n->armed || is_cut_off) && n->n_held == 0 ? CORE_BLOCKED : nic_idle_state(n), reason);
     nic_restart(core, nic);
@@ -391,7 +393,8 @@ void verify_begin(struct core *core, nsec_t now_ns, uint32_t nic)
 
 void verify_begin_for_move(struct core *core, nsec_t now_ns, uint32_t nic)
 {
-    core->nics[nic].by_operator = false;
+    core->nics[nic].by_operator = core->nics[nic].stands = false;
+    core->nics[nic].moving = true;
     core->nics[nic].approved = true; /* the takeover was: it only goes elsewhere */
     nic_restart(core, nic);
     verify_gather(core, now_ns, nic);
@@ -542,6 +545,7 @@ void core_on_rival(struct core *core, nsec_t now_ns, uint32_t address, const str
     if (n->yields >= CORE_YIELDS_MAX)
         return;
     n->yields++;
+    n->stands = n->stands || n->moving;
     nic_blame(n, address, mac, 0);
     if (n->state == CORE_VERIFYING || n->state == CORE_LATE)
         nic_enter(core, now_ns, a->nic, n->armed ? CORE_BLOCKED : nic_idle_state(n), CORE_REASON_RIVAL);

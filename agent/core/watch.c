@@ -98,8 +98,8 @@ static void nic_alive(struct core *core, nsec_t now_ns, uint32_t nic)
             nic_enter(core, now_ns, nic, nic_idle_state(n), CORE_REASON_NONE);
         break;
     case CORE_VERIFYING:
-        /* What a person asked for ends by verify itself, which says who answers. */
-        if (!n->by_operator && !nic_is_lost(n))
+        /* What a person asked for, or is on its way already, ends by verify itself, which says who answers. */
+        if (!n->by_operator && !n->moving && !nic_is_lost(n))
             nic_enter(core, now_ns, nic, nic_idle_state(n), CORE_REASON_NONE);
         break;
     case CORE_CLAIMING:
@@ -157,6 +157,15 @@ static bool must_wait_for_siblings(const struct core *core, const struct core_ni
     return false;
 }
 
+/* Lost, and not held: a takeover that was cut short goes on. Whether it may begin was asked then. */
+static void nic_take(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    if (core->nics[nic].stands)
+        verify_begin_for_move(core, now_ns, nic);
+    else
+        verify_begin(core, now_ns, nic);
+}
+
 static void nic_judge(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
@@ -170,7 +179,7 @@ static void nic_judge(struct core *core, nsec_t now_ns, uint32_t nic)
     case CORE_LATE:
     case CORE_BLOCKED:
     case CORE_DISARMED:
-        verify_begin(core, now_ns, nic);
+        nic_take(core, now_ns, nic);
         break;
     case CORE_AWAITING:
     case CORE_LOST:
@@ -184,8 +193,8 @@ static void nic_judge(struct core *core, nsec_t now_ns, uint32_t nic)
         break;
     case CORE_HOLDING:
         /* An address that was not claimed with the others, and is lost now. */
-        if (n->n_lost > 0 && nic_policy(core, n) == CORE_POLICY_AUTOMATIC)
-            verify_begin(core, now_ns, nic);
+        if (n->n_lost > 0 && (n->stands || nic_policy(core, n) == CORE_POLICY_AUTOMATIC))
+            nic_take(core, now_ns, nic);
         break;
     case CORE_VERIFYING:
     case CORE_CLAIMING:
@@ -330,9 +339,9 @@ void core_on_void(struct core *core, nsec_t now_ns, uint32_t source)
         const struct core_nic *n = &core->nics[i];
 
         forget_misses(core, n);
-        if (n->state == CORE_VERIFYING && n->by_operator) {
-            /* A person's order stands: only its evidence has to be gathered again. */
-            verify_begin_for_operator(core, now_ns, i, n->approved);
+        if (n->state == CORE_VERIFYING && (n->by_operator || n->moving)) {
+            /* A person's order stands, and what is on its way: only the evidence has to be gathered again. */
+            verify_begin_anew(core, now_ns, i);
             continue;
         }
         nic_end_suspicion(core, i);
@@ -389,9 +398,13 @@ static void nic_disarm(struct core *core, uint32_t nic)
 /* What was found on another way does not count. */
 static void nic_on_path_change(struct core *core, nsec_t now_ns, uint32_t nic)
 {
-    const struct core_nic *n = &core->nics[nic];
+    struct core_nic *n = &core->nics[nic];
     bool path = nic_has_path(core, n);
 
+    if (n->state == CORE_VERIFYING && n->moving) {
+        n->stands = true; /* hold.c goes on with it */
+        return;
+    }
     if (!path && is_undecided(n->state) && nobody_to_tell(core, n) && !core->sources[n->source].claim_unseen)
         nic_disarm(core, nic);
     nic_restart(core, nic);

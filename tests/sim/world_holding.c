@@ -141,6 +141,83 @@ static void the_source_returns_during_a_move(void **state)
     }
 }
 
+/* Between two cables, one of which works, or none, for some seconds; now and then this host stands still, or the witness
+ * is gone or back. */
+static void shake(struct scene *s, struct sim_nic *second)
+{
+    for (int i = 0; i < 8; i++) {
+        uint64_t what = sim_random_below(&s->world->random, 5);
+
+        if (what == 4) {
+            sim_host_set_alive(s->gateway, !s->gateway->alive);
+        } else if (what == 3) {
+            sim_agent_pause(s->agent);
+            scene_run(s, 300 * NSEC_PER_MSEC);
+            sim_agent_resume(s->agent);
+        } else {
+            sim_nic_connect(s->target_nic, what == 1);
+            sim_nic_connect(second, what == 2);
+        }
+        scene_run(s, (nsec_t)sim_random_below(&s->world->random, 300 * NSEC_PER_MSEC));
+    }
+}
+
+/* A person approved it once. Whatever cables and this host do meanwhile, it arrives, and nobody is asked again. */
+static void much_happens_during_a_move(void **state)
+{
+    (void)state;
+    for (uint64_t seed = sim_seed(); seed < sim_seed() + 200; seed++) {
+        struct scene s;
+        struct sim_nic *second;
+
+        scene_begin_with(&s, seed);
+        second = sim_nic_new(s.target, "eth1", s.lan);
+        sim_nic_add(second, "192.0.2.21/24");
+        scene_watch(&s, "source web1 { interval 10ms; misses 3; takeover manual; "
+                        "nic eth0 { 192.0.2.10/24 dev eth0 or eth1 } }");
+        sim_host_set_alive(s.source, false);
+        scene_run(&s, NSEC_PER_SEC);
+        sim_agent_command(s.agent, "approve", "web1", NULL);
+        scene_run(&s, 3 * NSEC_PER_SEC);
+        assert_state(&s, "holding");
+        s.agent->claim_delay_ns = (nsec_t)sim_random_below(&s.world->random, 200 * NSEC_PER_MSEC);
+        shake(&s, second);
+        sim_host_set_alive(s.gateway, true);
+        sim_nic_connect(sim_random_hit(&s.world->random, 500000) ? second : s.target_nic, true);
+        scene_run(&s, 3 * NSEC_PER_SEC);
+        sim_client_forget(s.pings);
+        scene_run(&s, NSEC_PER_SEC);
+        assert_state(&s, "holding");
+        assert_int_equal(sim_agent_said(s.agent, "awaiting"), 1);
+        if (sim_client_answers(s.pings, s.target) < 90)
+            fail_msg("nobody serves it (seed %" PRIu64 ")", seed);
+        scene_end(&s);
+    }
+}
+
+/* The cable that it goes to is pulled while the kernel is at it, and the first one put back: no event comes after. */
+static void the_cable_goes_while_claiming(void **state)
+{
+    struct scene s;
+    struct sim_nic *second;
+
+    (void)state;
+    scene_begin(&s);
+    second = sim_nic_new(s.target, "eth1", s.lan);
+    sim_nic_add(second, "192.0.2.21/24");
+    scene_hold(&s, "source web1 { interval 10ms; misses 3; nic eth0 { 192.0.2.10/24 dev eth0 or eth1 } }");
+    s.agent->claim_delay_ns = 200 * NSEC_PER_MSEC;
+    sim_nic_connect(s.target_nic, false);
+    scene_run(&s, 350 * NSEC_PER_MSEC);
+    assert_state(&s, "claiming");
+    sim_nic_connect(second, false);
+    sim_nic_connect(s.target_nic, true);
+    scene_run(&s, 3 * NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    assert_ptr_equal(sim_host_find(s.target, &s.pings->to), s.target_nic);
+    scene_end(&s);
+}
+
 /* Its NIC is removed and made anew: what was held went with it, and comes back with it. */
 static void a_nic_is_made_anew(void **state)
 {
@@ -294,6 +371,8 @@ int main(void)
         cmocka_unit_test(what_is_deleted_when_the_source_is_back),
         cmocka_unit_test(held_addresses_follow_the_carrier),
         cmocka_unit_test(the_source_returns_during_a_move),
+        cmocka_unit_test(much_happens_during_a_move),
+        cmocka_unit_test(the_cable_goes_while_claiming),
         cmocka_unit_test(a_nic_is_made_anew),
         cmocka_unit_test(a_nic_is_made_anew_too_late),
         cmocka_unit_test(a_nic_goes_and_there_is_another),

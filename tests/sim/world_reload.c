@@ -196,6 +196,41 @@ static void the_target_nic_is_another(void **state)
     }
 }
 
+/* The same of one address under `trigger any`, while the other one of its NIC lives. */
+static void one_of_two_goes_to_another_target_nic(void **state)
+{
+    static const char pace[] = "defaults { interval 10ms; misses 3; takeover manual }\n";
+    struct sim_nic *second;
+    struct scene s;
+    char file[256];
+
+    (void)state;
+    scene_begin(&s);
+    sim_nic_add(s.source_nic, "192.0.2.11/24");
+    second = sim_nic_new(s.target, "eth1", s.lan);
+    sim_nic_add(second, "192.0.2.21/24");
+    for (int moved = 0; moved < 2; moved++) {
+        snprintf(file, sizeof file,
+                 "%ssource web1 { nic eth0 { trigger any; 192.0.2.10/24 dev eth%d; 192.0.2.11/24 dev eth0 } }", pace,
+                 moved);
+        if (moved) {
+            sim_agent_reload(s.agent, file);
+            continue;
+        }
+        scene_watch(&s, file);
+        sim_nic_remove(s.source_nic, "192.0.2.10/24");
+        scene_run(&s, NSEC_PER_SEC);
+        sim_agent_command(s.agent, "approve", "web1", NULL);
+        scene_run(&s, 3 * NSEC_PER_SEC);
+        assert_state(&s, "holding");
+    }
+    scene_run(&s, 300 * NSEC_PER_MSEC);
+    assert_state(&s, "holding");
+    assert_ptr_equal(sim_host_find(s.target, &s.pings->to), second);
+    assert_free(&s, "192.0.2.11");
+    scene_end(&s);
+}
+
 static void other_witnesses_while_holding(void **state)
 {
     struct scene s;
@@ -343,12 +378,19 @@ static void a_command_under_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_storm_makes_no_difference),   cmocka_unit_test(a_storm_of_changes_elsewhere),
-        cmocka_unit_test(a_held_source_leaves_the_file), cmocka_unit_test(one_address_leaves_the_file),
-        cmocka_unit_test(one_nic_leaves_the_file),       cmocka_unit_test(the_target_nic_is_another),
-        cmocka_unit_test(other_witnesses_while_holding), cmocka_unit_test(other_witnesses_in_a_loss),
-        cmocka_unit_test(another_policy_while_awaiting), cmocka_unit_test(another_lease),
-        cmocka_unit_test(another_lease_while_claiming),  cmocka_unit_test(a_command_under_way),
+        cmocka_unit_test(a_storm_makes_no_difference),
+        cmocka_unit_test(a_storm_of_changes_elsewhere),
+        cmocka_unit_test(a_held_source_leaves_the_file),
+        cmocka_unit_test(one_address_leaves_the_file),
+        cmocka_unit_test(one_nic_leaves_the_file),
+        cmocka_unit_test(the_target_nic_is_another),
+        cmocka_unit_test(other_witnesses_while_holding),
+        cmocka_unit_test(other_witnesses_in_a_loss),
+        cmocka_unit_test(another_policy_while_awaiting),
+        cmocka_unit_test(another_lease),
+        cmocka_unit_test(one_of_two_goes_to_another_target_nic),
+        cmocka_unit_test(another_lease_while_claiming),
+        cmocka_unit_test(a_command_under_way),
     };
 
     return scene_tell(tests);

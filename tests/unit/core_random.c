@@ -237,7 +237,10 @@ static void random_speaker(struct chaos *c)
         core_on_rival(&w->core, w->now_ns, address, macs[below(3)]);
     else if (once_in(4))
         core_on_heard(&w->core, w->now_ns, address, macs[below(3)]);
-    else
+    else if (once_in(2) && c->facts[address].asks > 0 && !w->addresses[address].unasked) {
+        c->facts[address].asks--;
+        core_on_unasked(&w->core, w->now_ns, address);
+    } else
         core_on_asked(&w->core, w->now_ns, address, &source_mac);
 }
 
@@ -270,7 +273,8 @@ static void random_command(struct chaos *c)
         break;
     case 1:
         r = core_failback(&w->core, w->now_ns, nic);
-        assert_int_equal(r == 0 || r == -EINPROGRESS, w->nics[nic].state == CORE_RELEASING);
+        assert_int_equal(r == 0 || r == -EINPROGRESS,
+                         w->nics[nic].state == CORE_RELEASING || (r == 0 && w->nics[nic].state == CORE_DISARMED));
         break;
     case 2:
         core_approve(&w->core, w->now_ns, nic);
