@@ -128,6 +128,8 @@ void core_carry(struct core *to, uint32_t to_nic, const struct core *from, uint3
     else if (!alike)
         n->state = carried_state(n, old->state);
     to->n_verifying += n->state == CORE_VERIFYING;
+    if (n->state == CORE_UP)
+        nic_end_yielding(n);
     if (n->state != old->state)
         n->reason = CORE_REASON_NONE;
     if (anew || !alike)

@@ -49,6 +49,13 @@ static bool outlasts(enum core_state state)
     return state == CORE_AWAITING || state == CORE_LOST;
 }
 
+void nic_end_yielding(struct core_nic *n)
+{
+    if (n->yields > 0)
+        n->hold_off_ns = NSEC_UNSET;
+    n->yields = 0;
+}
+
 /* Moves the NIC to `state`; entering the same state for the same reason is no event. */
 void nic_enter(struct core *core, nsec_t now_ns, uint32_t nic, enum core_state state, enum core_reason reason)
 {
@@ -70,7 +77,7 @@ void nic_enter(struct core *core, nsec_t now_ns, uint32_t nic, enum core_state s
     if (state != CORE_VERIFYING)
         n->verify_until_ns = NSEC_NEVER;
     if (state == CORE_UP || state == CORE_HOLDING)
-        n->yields = 0;
+        nic_end_yielding(n);
     if (state == CORE_UP || state == CORE_LATE || state == CORE_DISARMED || state == CORE_CLAIMING)
         n->stands = false;
     nic_set_timer(core, nic);

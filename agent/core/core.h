@@ -17,6 +17,8 @@
 #define CORE_NO_TARGET UINT16_MAX
 /* How often in a row we give way to another target that is about to claim; then we go on. */
 #define CORE_YIELDS_MAX 2
+/* So long, each time, the other one has for its claim: a slow kernel keeps it from saying anything meanwhile. */
+#define CORE_YIELD_NS (2500 * NSEC_PER_MSEC)
 /* How often in this time an address that somebody else takes off us is put back at once; then it has to be lost
  * anew. */
 #define CORE_PUT_BACK_MAX 5

@@ -9,6 +9,8 @@
 /* core.c: states and timers */
 void nic_enter(struct core *core, nsec_t now_ns, uint32_t nic, enum core_state state, enum core_reason reason);
 void nic_blame(struct core_nic *n, uint32_t address, const struct mac_address *mac, int error);
+/* Whoever we gave way to is not waited for any more. */
+void nic_end_yielding(struct core_nic *n);
 void nic_set_timer(struct core *core, uint32_t nic);
 void emit(struct core *core, const struct core_action *action);
 void emit_for_nic(struct core *core, enum core_action_type type, uint32_t nic);

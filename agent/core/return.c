@@ -13,7 +13,7 @@
  * Other holders. Everybody is asked for one of the addresses now and then. Whoever answers, and is not the source, is
  * sent a probe for the address that he has: nobody but another target does that. So two targets that hold the same
  * addresses, because they did not hear each other when they claimed them, each hear the other answer and probe; then
- * the one with the higher MAC gives way, as in verify.c. With a third host nobody gives way: people are told, and what
+ * the one with the higher MAC gives way, as in rivals.c. With a third host nobody gives way: people are told, and what
  * we hold is announced against it once in CORE_DEFEND_NS at most (RFC 5227 section 2.4).
  */
 #include "agent/core/internal.h"

@@ -3,11 +3,6 @@
  * Verify: a lost NIC is taken over only when, since the first missed round, a witness answered on the NIC to be
  * claimed, and broadcast ARP/NS for the address stayed unanswered. The last rounds and the intent are such broadcasts,
  * so that verify costs no time where ARP or ND is probed and a source has two misses or more.
- *
- * Several targets with the same ipmap: in the last round before the verdict a target broadcasts its intent in the probe
- * form of RFC 5227 section 1.1. Whoever hears another's intent before having sent one gives way; where both were sent,
- * the higher MAC gives way (section 2.1.1: simultaneous probes are a conflict). Giving way means fresh misses; after
- * CORE_YIELDS_MAX times in a row it goes on, since the other has not claimed.
  */
 #include "agent/core/internal.h"
 
@@ -514,40 +509,4 @@ void core_on_witness(struct core *core, nsec_t now_ns, uint16_t target, nsec_t a
             n->next_ask_ns = now_ns;
         verify_on_time(core, now_ns, i);
     }
-}
-
-/* Whether a claim may follow by itself. A NIC that is held in part does not give way. */
-static bool may_yield(const struct core_nic *n)
-{
-    return n->suspected && !n->by_operator && n->n_held == 0 &&
-           (n->state == CORE_UNSEEN || n->state == CORE_LATE || n->state == CORE_VERIFYING || n->state == CORE_BLOCKED);
-}
-
-void core_on_rival(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
-{
-    const struct core_address *a = &core->addresses[address];
-    struct core_nic *n = &core->nics[a->nic];
-    uint16_t target = fit_target(core, a);
-
-    if (a->claim == CORE_CLAIM_HELD) {
-        return_on_probe(core, now_ns, address, mac);
-        return;
-    }
-    /* RFC 5227 section 2.1.1: the source itself, about to configure its address again, is alive. */
-    if (mac_address_equal(mac, &n->mac)) {
-        core_on_heard(core, now_ns, address, mac);
-        return;
-    }
-    if (target == CORE_NO_TARGET || !may_yield(n))
-        return;
-    if (n->intended && mac_address_compare(&core->targets[target].mac, mac) < 0)
-        return;
-    if (n->yields >= CORE_YIELDS_MAX)
-        return;
-    n->yields++;
-    n->stands = n->stands || n->moving;
-    nic_blame(n, address, mac, 0);
-    if (n->state == CORE_VERIFYING || n->state == CORE_LATE)
-        nic_enter(core, now_ns, a->nic, n->armed ? CORE_BLOCKED : nic_idle_state(n), CORE_REASON_RIVAL);
-    nic_restart(core, a->nic);
 }

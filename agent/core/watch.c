@@ -136,6 +136,8 @@ static void nic_announce_intent(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     const struct core_nic *n = &core->nics[nic];
 
+    if (now_ns < n->hold_off_ns)
+        return;
     if (n->suspected && !n->intended && n->armed && may_declare(n->state) && triggered(n, n->n_near) &&
         !core->sources[n->source].paused && nic_policy(core, n) == CORE_POLICY_AUTOMATIC)
         verify_ask(core, now_ns, nic, true);

@@ -141,8 +141,8 @@ static void the_source_returns_during_a_move(void **state)
     }
 }
 
-/* Between two cables, one of which works, or none, for some seconds; now and then this host stands still, or the witness
- * is gone or back. */
+/* Between two cables, one of which works, or none, for some seconds. Now and then this host stands still, the witness
+ * goes, or comes back. */
 static void shake(struct scene *s, struct sim_nic *second)
 {
     for (int i = 0; i < 8; i++) {
