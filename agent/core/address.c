@@ -78,6 +78,8 @@ void address_arm(struct core *core, uint32_t address)
 {
     struct core_address *a = &core->addresses[address];
 
+    if (a->armed)
+        return;
     contribute(core, a, -1);
     a->armed = true;
     contribute(core, a, +1);
