@@ -114,9 +114,8 @@ MUTANTS = [
            "    if (m->unsent_kinds == m->kinds) {\n        tracker_cannot_probe(&m->tracker, error);",
            "    if (m->unsent_kinds == m->kinds) {", "isolation"),
     Mutant("takes a question that did not leave for an unanswered one", "agent/core/verify.c",
-           "    if (a->claim == CORE_CLAIM_HELD || (n->asks == 0 && n->n_asked == 0 && !n->unasked))\n        return;\n",
-           "    return;\n",
-           "isolation"),
+           "    if (a->claim == CORE_CLAIM_HELD || (n->asks == 0 && n->n_asked == 0 && !n->unasked))\n"
+           "        return;\n", "    return;\n", "isolation"),
     Mutant("takes what the core asked for a round", "agent/shell/rounds.c",
            "        core_on_unasked(&plan->core, now_ns, address);\n        return;\n",
            "        core_on_unasked(&plan->core, now_ns, address);\n", "isolation"),
