@@ -34,10 +34,15 @@ static nsec_t spacing_ns(const struct core *core, const struct core_nic *n)
     return core->sources[n->source].verify_spacing_ns;
 }
 
-/* What an answer to the last broadcast may take: no longer than one to a round, where that is known. */
+/*
+ * What an answer to the last broadcast may take: no longer than one to a round, where that is known. But a single
+ * missed round is missed as well by a source whose answers have just become slower.
+ */
 static nsec_t answer_ns(const struct core *core, const struct core_nic *n)
 {
-    return n->wait_ns ? nsec_min(n->wait_ns, spacing_ns(core, n)) : spacing_ns(core, n);
+    if (n->wait_ns == 0 || core->sources[n->source].misses == 1)
+        return spacing_ns(core, n);
+    return nsec_min(n->wait_ns, spacing_ns(core, n));
 }
 
 void verify_gather(struct core *core, nsec_t now_ns, uint32_t nic)

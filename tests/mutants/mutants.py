@@ -24,6 +24,8 @@ MUTANTS = [
     Mutant("takes a witness' answer from before the first miss", "agent/core/verify.c",
            "witness_asked_ns < n->evidence_ns)\n            return", "witness_asked_ns == 0)\n            return",
            "isolation"),
+    Mutant("takes one slow answer for a lost source", "agent/core/verify.c",
+           "n->wait_ns == 0 || core->sources[n->source].misses == 1", "n->wait_ns == 0", "evidence"),
     Mutant("claims on a NIC without carrier", "agent/core/watch.c",
            "a->target[i] != CORE_NO_TARGET && core->targets[a->target[i]].fit", "a->target[i] != CORE_NO_TARGET",
            "isolation"),

@@ -23,6 +23,25 @@ static void late_replies(void **state)
     scene_end(&s);
 }
 
+/* One miss is enough, and the way to the source has just become a thousand times longer: it is there all the same. */
+static void slower_replies(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_begin(&s);
+    scene_watch(&s,
+                "source web1 { interval 100ms; misses 1; verify 1 within 80ms; nic eth0 { 192.0.2.10/24 dev eth0 } }");
+    sim_nic_set_faults(s.source_nic, &(struct sim_faults){.delay_ns = 30 * NSEC_PER_MSEC});
+    scene_run(&s, NSEC_PER_MIN);
+    assert_int_equal(s.agent->n_deeds, 0);
+    assert_state(&s, "up");
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    scene_end(&s);
+}
+
 /*
  * Copies of old echo replies are no life: the crash is found as fast as without them. (An ARP reply carries no token:
  * its copy passes for an answer to the newest round, and delays the verdict by as much as it is late.)
@@ -288,6 +307,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(late_replies),
+        cmocka_unit_test(slower_replies),
         cmocka_unit_test(duplicates),
         cmocka_unit_test(wrong_tokens),
         cmocka_unit_test(wrong_tokens_of_the_witness),

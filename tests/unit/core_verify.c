@@ -310,6 +310,31 @@ static void a_pinged_source_is_asked_by_broadcast_from_the_first_miss(void **sta
     assert_int_equal(core_deadline(&w.core), NSEC_NEVER);
 }
 
+/* Slower answers, not missing ones: the wait that was measured tells nothing of them, the file's does. */
+static void one_miss_alone_is_given_the_time_of_the_file(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_plain(&w, 1);
+    w.sources[0].misses = 1;
+    pass(&w, INTERVAL_NS);
+    core_on_miss(&w.core, w.now_ns, 0, 1, SPACING_NS / 10);
+    check(&w);
+    witness(&w, 0);
+    pass(&w, SPACING_NS - 1);
+    assert_state(&w, 0, CORE_VERIFYING);
+    assert_int_equal(intents(&w), 1);
+    answer(&w, 0);
+    assert_state(&w, 0, CORE_UP);
+    pass(&w, INTERVAL_NS);
+    core_on_miss(&w.core, w.now_ns, 0, 1, SPACING_NS / 10);
+    check(&w);
+    witness(&w, 0);
+    pass(&w, SPACING_NS);
+    assert_state(&w, 0, CORE_CLAIMING);
+}
+
 static void a_pinged_source_waits_for_its_broadcasts(void **state)
 {
     struct world w;
@@ -457,6 +482,7 @@ int main(void)
         cmocka_unit_test(under_any_the_sources_mac_refuses_its_address_alone),
         cmocka_unit_test(what_was_heard_before_the_first_miss_does_not_count),
         cmocka_unit_test(a_pinged_source_is_asked_by_broadcast_from_the_first_miss),
+        cmocka_unit_test(one_miss_alone_is_given_the_time_of_the_file),
         cmocka_unit_test(a_pinged_source_waits_for_its_broadcasts),
         cmocka_unit_test(broadcasts_that_cannot_be_finished_are_no_evidence),
         cmocka_unit_test(a_pinged_source_shows_its_mac_when_it_is_asked),
