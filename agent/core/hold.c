@@ -23,13 +23,16 @@ static void leave_untold(struct core *core, nsec_t now_ns, uint32_t address)
     core->addresses[address].give_back_ns = now_ns;
 }
 
-/* At once where the source is known to be silent; else, as after a stall, only when verify finds nobody either. */
+/*
+ * At once where the source is known to be silent; else, as after a stall, only when verify finds nobody either. One
+ * that is back may be silent about this address alone: the NIC that answered for it before may not be there.
+ */
 static void put_back(struct core *core, nsec_t now_ns, uint32_t address)
 {
     struct core_address *a = &core->addresses[address];
     struct core_nic *n = &core->nics[a->nic];
 
-    if (return_is_watched(core, now_ns, n)) {
+    if (n->back_since_ns == NSEC_UNSET && return_is_watched(core, now_ns, n)) {
         address_claim(core, address, a->held_on);
         return;
     }

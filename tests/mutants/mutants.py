@@ -26,6 +26,8 @@ MUTANTS = [
            "isolation"),
     Mutant("takes one slow answer for a lost source", "agent/core/verify.c",
            "n->wait_ns == 0 || core->sources[n->source].misses == 1", "n->wait_ns == 0", "evidence"),
+    Mutant("puts back what a source that is back may have", "agent/core/hold.c",
+           "    if (n->back_since_ns == NSEC_UNSET && return_is_watched", "    if (return_is_watched", "holding"),
     Mutant("claims on a NIC without carrier", "agent/core/watch.c",
            "a->target[i] != CORE_NO_TARGET && core->targets[a->target[i]].fit", "a->target[i] != CORE_NO_TARGET",
            "isolation"),

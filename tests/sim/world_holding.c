@@ -86,6 +86,28 @@ static void what_is_deleted_when_the_source_is_back(void **state)
     scene_end(&s);
 }
 
+/* The same, and the NIC of the source that answered for it first has lost its cable. It is there by another one. */
+static void what_is_deleted_when_the_source_is_back_elsewhere(void **state)
+{
+    struct scene s;
+    struct sim_nic *second;
+
+    (void)state;
+    scene_begin(&s);
+    second = sim_nic_new(s.source, "eth1", s.lan);
+    sim_nic_set_faults(s.source_nic, &(struct sim_faults){.delay_ns = 100 * NSEC_PER_USEC});
+    scene_hold(&s, FAST);
+    sim_nic_connect(second, false);
+    sim_host_set_alive(s.source, true);
+    while (sim_agent_said(s.agent, "the source is back") == 0)
+        scene_run(&s, NSEC_PER_MSEC);
+    sim_nic_remove(s.target_nic, HELD);
+    scene_run(&s, 3 * NSEC_PER_SEC);
+    assert_int_equal(sim_agent_did(s.agent, SIM_CLAIM, SCENE_IP), 1);
+    assert_holds(&s, SCENE_IP6);
+    scene_end(&s);
+}
+
 static void held_addresses_follow_the_carrier(void **state)
 {
     struct scene s;
@@ -369,6 +391,7 @@ int main(void)
         cmocka_unit_test(what_is_put_back_goes_on_as_it_was),
         cmocka_unit_test(what_others_keep_deleting),
         cmocka_unit_test(what_is_deleted_when_the_source_is_back),
+        cmocka_unit_test(what_is_deleted_when_the_source_is_back_elsewhere),
         cmocka_unit_test(held_addresses_follow_the_carrier),
         cmocka_unit_test(the_source_returns_during_a_move),
         cmocka_unit_test(much_happens_during_a_move),

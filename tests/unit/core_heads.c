@@ -95,6 +95,28 @@ static void nothing_is_put_back_over_whoever_answers(void **state)
     assert_memory_equal(&w.nics[0].reason_mac, &lower_mac, sizeof lower_mac);
 }
 
+/* It answers for one of its addresses. The other one may be at a MAC that we do not ask, and waits for fresh misses. */
+static void nothing_is_put_back_at_once_when_the_source_is_back(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_held(&w, 2);
+    pass(&w, LOOK_NS);
+    prove_return(&w, 0);
+    forget(&w);
+    core_on_gone(&w.core, w.now_ns, 1, false);
+    check(&w);
+    witness(&w, 0);
+    pass(&w, NSEC_PER_SEC);
+    assert_int_equal(emitted(&w, CORE_CLAIM), 0);
+    assert_state(&w, 0, CORE_HOLDING);
+    assert_reason(&w, 0, CORE_REASON_IN_USE);
+    lose(&w, 1, 1);
+    pass(&w, 2 * ASKS * SPACING_NS);
+    assert_int_equal(emitted(&w, CORE_CLAIM), 1);
+}
+
 /* The ways not to know whether the source is still silent. */
 enum blindness {
     UNHEARD,  /* answers were lost */
@@ -244,6 +266,7 @@ int main(void)
         cmocka_unit_test(another_holder_who_probes_is_told_again),
         cmocka_unit_test(nothing_moves_over_the_head_of_the_source),
         cmocka_unit_test(nothing_is_put_back_over_whoever_answers),
+        cmocka_unit_test(nothing_is_put_back_at_once_when_the_source_is_back),
         cmocka_unit_test(it_is_put_back_at_once_where_the_source_is_known_to_be_silent),
         cmocka_unit_test(who_hears_nothing_does_not_forget_it),
         cmocka_unit_test(nothing_goes_home_over_whoever_answers),
