@@ -22,3 +22,19 @@
 #define LIMIT_WITNESSES 16
 /* Pairs of a target NIC and the witnesses that are asked there. */
 #define LIMIT_TARGETS 1024
+
+/* Checks in one ipmap, and of one source. */
+#define LIMIT_CHECKS 20000
+#define LIMIT_CHECKS_PER_SOURCE 1024
+#define LIMIT_HOOKS_PER_SOURCE 64
+#define LIMIT_UNITS_PER_SOURCE 64
+#define LIMIT_RECORDS_PER_SOURCE 64
+/* Ranges of status codes that one check expects. */
+#define LIMIT_EXPECT 8
+/* Bytes of a command and of a URL, and words of a command. */
+#define LIMIT_COMMAND 4096
+#define LIMIT_URL 2048
+#define LIMIT_COMMAND_WORDS 64
+/* Bytes of a DNS name as text, without its last dot, and of one label (RFC 1035 section 2.3.4). */
+#define LIMIT_DNS_NAME 253
+#define LIMIT_DNS_LABEL 63

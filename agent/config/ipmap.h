@@ -43,6 +43,29 @@ enum ipmap_probe {
     IPMAP_PROBE_ICMP = 1u << 2,
 };
 
+/* How a service is asked. */
+enum ipmap_check_kind {
+    IPMAP_CHECK_TCP,  /* it accepts a connection */
+    IPMAP_CHECK_URL,  /* it serves a URL */
+    IPMAP_CHECK_EXEC, /* a command of the administrator's says so */
+};
+
+/* When a hook is run. */
+enum ipmap_hook_point {
+    IPMAP_HOOK_PRE_TAKEOVER,  /* before a claim, which waits for it */
+    IPMAP_HOOK_POST_TAKEOVER, /* after it */
+    IPMAP_HOOK_PRE_FAILBACK,  /* before a release, which waits for it; non-zero refuses it */
+    IPMAP_HOOK_POST_FAILBACK, /* after it */
+    IPMAP_HOOK_ALARM,         /* with each alarm that the log tells of the source */
+};
+
+/* Of a TSIG key (RFC 8945 section 6): the weaker ones are refused. */
+enum ipmap_key_algorithm {
+    IPMAP_KEY_HMAC_SHA256,
+    IPMAP_KEY_HMAC_SHA384,
+    IPMAP_KEY_HMAC_SHA512,
+};
+
 /* Where a statement stands. */
 struct ipmap_place {
     const char *file; /* owned by the ipmap */
@@ -69,6 +92,93 @@ struct ipmap_nic {
     struct ipmap_place place;
 };
 
+/* A command of the administrator's. All texts of an ipmap are its own, and end with it. */
+struct ipmap_command {
+    char **argv;       /* NULL behind the last; argv[0] is an absolute path. With `shell` one text: for /bin/sh -c */
+    size_t n_args;     /* in argv, without the NULL */
+    const char *text;  /* as written, for people */
+    bool shell;        /* default no */
+    const char *user;  /* whom it runs as; NULL: root */
+    nsec_t timeout_ns; /* it is killed then */
+};
+
+/* Status codes from one to another, both included. */
+struct ipmap_range {
+    uint16_t from, to; /* 100 to 599; from <= to */
+};
+
+/* A check: one question about a service of the source. Fields of other kinds are zero. */
+struct ipmap_check {
+    enum ipmap_check_kind kind;
+    const char *text;   /* what status calls it: "tcp 443", "url https://...", "exec /prog"; a password reads *** */
+    nsec_t interval_ns; /* from round to round; default 1 s, exec 30 s */
+    uint32_t misses;    /* failed rounds in a row until it is failed; default 3 */
+    nsec_t timeout_ns;  /* of a round, at most the interval; default 1 s, exec 10 s, or the interval if less */
+    /* tcp, url */
+    struct ip_address from;        /* the address to ask from; unset: the kernel's choice */
+    char from_dev[LIMIT_NIC_NAME]; /* the NIC to ask from; "": the kernel's choice. Never both */
+    /* tcp */
+    uint16_t port;             /* 1 to 65535 */
+    struct ip_address address; /* whom to ask; default the source's first address */
+    /* url */
+    const char *url;                         /* with a scheme of the allow-list */
+    const char *host;                        /* Host header and server name of TLS; NULL: as in the URL */
+    const char *body;                        /* what must stand in the answer; NULL: not asked */
+    struct ipmap_range expect[LIMIT_EXPECT]; /* which status passes */
+    size_t n_expect;                         /* 0: whatever the protocol calls a success (ftp, smtp, imap, pop3) */
+    bool verify_peer;                        /* TLS: certificate and name must be right; default yes */
+    bool redirects;                          /* HTTP: followed; default no */
+    /* exec */
+    struct ipmap_command command; /* its timeout_ns is that of the check */
+    struct ipmap_place place;
+};
+
+struct ipmap_hook {
+    enum ipmap_hook_point point;
+    bool veto;                    /* pre-takeover: unless it exits with 0 in time, nothing is claimed; default no */
+    struct ipmap_command command; /* timeout_ns: default 10 s before, 30 s after */
+    struct ipmap_place place;
+};
+
+/* A systemd unit that is started after a claim, and stopped before a release. */
+struct ipmap_unit {
+    const char *name;        /* with its suffix */
+    nsec_t timeout_ns;       /* for its start, and for its stop; default 90 s */
+    bool release_on_failure; /* `on-failure release`: what was claimed is released; default keep */
+    struct ipmap_place place;
+};
+
+/* A TSIG key. */
+struct ipmap_key {
+    const char *name; /* as in the file, without the last dot */
+    enum ipmap_key_algorithm algorithm;
+    const char *secret; /* base64; never to be printed */
+};
+
+/* An address record that the source's name has while it is held here. */
+struct ipmap_record {
+    const char *name;     /* in the zone, without the last dot */
+    struct ip_address ip; /* its family makes the type: A or AAAA */
+    bool ptr;             /* a PTR record for the address, too */
+    struct ipmap_place place;
+};
+
+/* What a takeover changes in the DNS (RFC 2136), and a failback changes back. */
+struct ipmap_dns {
+    struct ip_address server;    /* takes the updates */
+    uint16_t port;               /* default 53 */
+    const char *zone;            /* without the last dot */
+    const char *key_file;        /* absolute path */
+    const struct ipmap_key *key; /* what stands in it; NULL where it was not there: then nothing can be updated */
+    struct ipmap_record *records;
+    size_t n_records;     /* at least 1 */
+    const char *keep_old; /* name under which what the first name had is kept; NULL: not kept */
+    uint32_t ttl_s;       /* default 60 */
+    nsec_t timeout_ns;    /* for an answer; default 2 s */
+    uint32_t retries;     /* after that; default 3 */
+    struct ipmap_place place;
+};
+
 struct ipmap_source {
     char name[LIMIT_NAME + 1];
     nsec_t interval_ns;                   /* from round to round; default 200 ms */
@@ -76,6 +186,8 @@ struct ipmap_source {
     uint8_t probes;                       /* bits of enum ipmap_probe; default all */
     enum ipmap_takeover on_host;          /* when every NIC of the source is lost; default automatic */
     enum ipmap_takeover on_nic;           /* when one is; both are what `takeover` says where no `on` does */
+    enum ipmap_takeover on_service;       /* when one of its checks failed; default notify */
+    bool force;                           /* then also claim while its host answers; default no */
     enum ipmap_failback failback;         /* default manual */
     nsec_t approval_timeout_ns;           /* NSEC_NEVER: waits for ever (default) */
     enum ipmap_approval approval_default; /* what happens then; default deny */
@@ -92,7 +204,15 @@ struct ipmap_source {
     uint32_t max_takeovers;                       /* by itself, then a person is asked; default 0: no limit */
     nsec_t max_takeovers_per_ns;                  /* within this */
     struct ipmap_nic *nics;
-    size_t n_nics;
+    size_t n_nics;              /* 0 only where `dns` is there */
+    struct ipmap_check *checks; /* these lists are in the file's order */
+    size_t n_checks;
+    struct ipmap_hook *hooks; /* of all points */
+    size_t n_hooks;
+    struct ipmap_unit *units;
+    size_t n_units;
+    const struct ipmap_command *fence; /* must succeed before a claim; NULL: none */
+    const struct ipmap_dns *dns;       /* NULL: none */
     struct ipmap_place place;
 };
 
@@ -103,6 +223,7 @@ struct ipmap {
     size_t n_addresses; /* in all */
     char **files;       /* every file that was read, the main one first: what `place.file` points to */
     size_t n_files;
+    struct pool *pool; /* all other texts */
 };
 
 /* An error or a warning about the file, in the file's order. */
@@ -153,3 +274,8 @@ void ipmap_messages_print(const struct ipmap_messages *messages, FILE *out);
 /* NULL when none. */
 const struct ipmap_source *ipmap_find_source(const struct ipmap *ipmap, const char *name);
 const char *ipmap_takeover_name(enum ipmap_takeover takeover);
+const char *ipmap_hook_point_name(enum ipmap_hook_point point);
+/* "hmac-sha256", as DNS spells it. */
+const char *ipmap_key_algorithm_name(enum ipmap_key_algorithm algorithm);
+/* Whether both ask the same in the same way and at the same pace: a reload goes on with it then. */
+bool ipmap_check_equal(const struct ipmap_check *a, const struct ipmap_check *b);
