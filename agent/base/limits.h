@@ -31,9 +31,11 @@
 #define LIMIT_RECORDS_PER_SOURCE 64
 /* Ranges of status codes that one check expects. */
 #define LIMIT_EXPECT 8
-/* Bytes of a command and of a URL, and words of a command. */
+/* Bytes of a command, of a URL, of what its answer must hold and of a path, and words of a command. */
 #define LIMIT_COMMAND 4096
 #define LIMIT_URL 2048
+#define LIMIT_BODY 1024
+#define LIMIT_PATH 4095
 #define LIMIT_COMMAND_WORDS 64
 /* Bytes of a DNS name as text, without its last dot, and of one label (RFC 1035 section 2.3.4). */
 #define LIMIT_DNS_NAME 253

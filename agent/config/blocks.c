@@ -88,7 +88,8 @@ static void report_misplaced(struct reader *reader, const struct statement *stat
 
     if (!reader->input->braces_reported)
         reader_error(reader, &statement->place, "'%s' does not belong to %s, but to %s",
-                     quote(&statement->words[0], shown), block_name(block), blocks_text(kind->blocks, blocks));
+                     quote(&statement->words[0], shown), block_name(block),
+                     blocks_text(statement_blocks(kind), blocks));
     /* A part of a source out here: likely a '}' too many stands before it. */
     if (block == BLOCK_TOP && kind->opens != BLOCK_NONE)
         reader->input->braces_reported = true;
@@ -104,12 +105,12 @@ static bool is_twice(struct reader *reader, const struct statement *statement, c
 
     if (kind->repeats)
         return false;
-    if (frame->given & (uint64_t)1 << id) {
+    if (frame->given[id]) {
         reader_error(reader, place, "'%s' is given twice; first at %s", statement_name(kind, name),
                      reader_place_text(reader, &frame->first[id], place, first));
         return true;
     }
-    frame->given |= (uint64_t)1 << id;
+    frame->given[id] = true;
     frame->first[id] = *place;
     return false;
 }
@@ -154,24 +155,6 @@ static void check_last_comma(struct reader *reader, struct statement *statement)
         spoil(reader, statement, &statement->comma, "a word was expected after ','");
 }
 
-void statement_end(struct reader *reader)
-{
-    struct statement *statement = &reader->input->statement;
-    char takes[STATEMENT_TEXT], name[STATEMENT_TEXT];
-
-    check_last_comma(reader, statement);
-    if (statement->bad)
-        return;
-    statement->kind = judge(reader, statement);
-    if (!statement->kind)
-        return;
-    if (statement->kind->needs_block)
-        reader_error(reader, &statement->words[0].place, "'%s' has no block; %s", statement_name(statement->kind, name),
-                     statement_takes(statement->kind, takes));
-    else
-        apply(reader, statement, NULL);
-}
-
 /* Opens a block whose content is passed over, inside the one that is open. */
 static struct frame *push(struct reader *reader, const struct place *place)
 {
@@ -184,7 +167,8 @@ static struct frame *push(struct reader *reader, const struct place *place)
     frame->address = parent->address;
     frame->errors = reader->n_errors;
     frame->place = *place;
-    frame->given = 0;
+    frame->kind = NULL;
+    memset(frame->given, 0, sizeof frame->given);
     memcpy(frame->label, "{", sizeof "{");
     reader->n_frames++;
     return frame;
@@ -205,6 +189,42 @@ static void set_label(struct frame *frame, const struct statement *statement)
                  quote(&statement->words[1], shown));
 }
 
+/* Opens the block of a statement that is judged; where that is wrong, its content is passed over. */
+static void enter(struct reader *reader, struct statement *statement, uint64_t errors)
+{
+    struct frame *frame = push(reader, &statement->place);
+
+    frame->errors = errors;
+    set_label(frame, statement);
+    if (!statement->kind)
+        return;
+    frame->kind = statement->kind;
+    frame->block = statement->kind->opens;
+    apply(reader, statement, frame);
+}
+
+void statement_end(struct reader *reader)
+{
+    struct statement *statement = &reader->input->statement;
+    char takes[STATEMENT_TEXT], name[STATEMENT_TEXT];
+
+    check_last_comma(reader, statement);
+    if (statement->bad)
+        return;
+    statement->kind = judge(reader, statement);
+    if (!statement->kind)
+        return;
+    if (statement->kind->needs_block) {
+        reader_error(reader, &statement->words[0].place, "'%s' has no block; %s", statement_name(statement->kind, name),
+                     statement_takes(statement->kind, takes));
+    } else if (statement->kind->close) {
+        enter(reader, statement, reader->n_errors);
+        statement_close(reader);
+    } else {
+        apply(reader, statement, NULL);
+    }
+}
+
 /* The kind of the statement whose block opens; NULL where the block is to be passed over. */
 static const struct statement_kind *judge_open(struct reader *reader, struct statement *statement)
 {
@@ -222,19 +242,12 @@ void statement_open(struct reader *reader, const struct place *late)
 {
     struct statement *statement = &reader->input->statement;
     uint64_t errors = reader->n_errors;
-    struct frame *frame;
 
     check_last_comma(reader, statement);
     statement->kind = judge_open(reader, statement);
-    frame = push(reader, &statement->place);
-    frame->errors = errors;
-    set_label(frame, statement);
-    if (!statement->kind)
-        return;
-    if (late)
-        reader_error(reader, late, "'{' was expected on the line of its statement, line %u", frame->place.line);
-    frame->block = statement->kind->opens;
-    apply(reader, statement, frame);
+    if (late && statement->kind)
+        reader_error(reader, late, "'{' was expected on the line of its statement, line %u", statement->place.line);
+    enter(reader, statement, errors);
 }
 
 void statement_open_nameless(struct reader *reader, const struct place *place)
@@ -251,18 +264,7 @@ void statement_close(struct reader *reader)
     /* Closed before, when its '}' was found missing: this one is the end of the file's. */
     if (reader->n_frames == 1)
         return;
-    switch (frame->block) {
-    case BLOCK_NONE:
-    case BLOCK_TOP:
-    case BLOCK_DEFAULTS:
-    case BLOCK_ADDRESS:
-        break;
-    case BLOCK_SOURCE:
-        close_source(reader, frame);
-        break;
-    case BLOCK_NIC:
-        close_nic(reader, frame);
-        break;
-    }
+    if (frame->block != BLOCK_NONE && frame->kind->close)
+        frame->kind->close(reader, frame);
     reader->n_frames--;
 }

@@ -18,6 +18,7 @@ static const struct ipmap_source program_defaults = {
     .probes = IPMAP_PROBE_ARP | IPMAP_PROBE_ND | IPMAP_PROBE_ICMP,
     .on_host = IPMAP_TAKEOVER_AUTOMATIC,
     .on_nic = IPMAP_TAKEOVER_AUTOMATIC,
+    .on_service = IPMAP_TAKEOVER_NOTIFY,
     .failback = IPMAP_FAILBACK_MANUAL,
     .approval_timeout_ns = NSEC_NEVER,
     .approval_default = IPMAP_APPROVAL_DENY,
@@ -105,8 +106,47 @@ static void resolve(const struct reader *reader, const struct source_draft *draf
     memcpy(ret->values.name, own->values.name, sizeof ret->values.name);
 }
 
-/* Fills the source in; on failure it can be freed. `nics` are its own. */
-static int build_source(const struct reader *reader, const struct source_draft *draft, const struct nic_draft *nics,
+/* Where the next source's part of each of reader's lists begins. */
+struct drafts {
+    const struct nic_draft *nics;
+    const struct check_draft *checks;
+    const struct hook_draft *hooks;
+    const struct unit_draft *units;
+};
+
+/* Its checks, hooks, units and DNS. What the pool holds of them is the ipmap's already. */
+static int build_services(const struct source_draft *draft, const struct drafts *from, struct ipmap *ipmap,
+                          struct ipmap_source *source)
+{
+    source->checks = pool_alloc(&ipmap->pool, draft->n_checks * sizeof *source->checks);
+    source->hooks = pool_alloc(&ipmap->pool, draft->n_hooks * sizeof *source->hooks);
+    source->units = pool_alloc(&ipmap->pool, draft->n_units * sizeof *source->units);
+    if (!source->checks || !source->hooks || !source->units)
+        return -ENOMEM;
+    for (size_t i = 0; i < draft->n_checks; i++) {
+        source->checks[i] = from->checks[i].check;
+        source->checks[i].place = place_of(ipmap, &from->checks[i].place);
+    }
+    for (size_t i = 0; i < draft->n_hooks; i++) {
+        source->hooks[i] = from->hooks[i].hook;
+        source->hooks[i].place = place_of(ipmap, &from->hooks[i].place);
+    }
+    for (size_t i = 0; i < draft->n_units; i++) {
+        source->units[i] = from->units[i].unit;
+        source->units[i].place = place_of(ipmap, &from->units[i].place);
+    }
+    source->n_checks = draft->n_checks;
+    source->n_hooks = draft->n_hooks;
+    source->n_units = draft->n_units;
+    source->fence = draft->fence;
+    source->dns = draft->dns;
+    if (draft->dns)
+        draft->dns->place = place_of(ipmap, &draft->dns_place);
+    return 0;
+}
+
+/* Fills the source in; on failure it can be freed. */
+static int build_source(const struct reader *reader, const struct source_draft *draft, const struct drafts *from,
                         struct ipmap *ipmap, struct ipmap_source *source)
 {
     struct settings settings;
@@ -114,17 +154,17 @@ static int build_source(const struct reader *reader, const struct source_draft *
     resolve(reader, draft, &settings);
     *source = settings.values;
     source->place = place_of(ipmap, &draft->place);
-    source->nics = calloc(draft->n_nics, sizeof *source->nics);
+    source->nics = calloc(draft->n_nics + 1, sizeof *source->nics);
     if (!source->nics)
         return -ENOMEM;
     for (size_t i = 0; i < draft->n_nics; i++) {
-        int r = build_nic(reader, &nics[i], &settings, ipmap, &source->nics[i]);
+        int r = build_nic(reader, &from->nics[i], &settings, ipmap, &source->nics[i]);
 
         if (r < 0)
             return r;
         source->n_nics++;
     }
-    return 0;
+    return build_services(draft, from, ipmap, source);
 }
 
 /* The messages keep the reader's own names, and may outlive the ipmap. */
@@ -142,11 +182,12 @@ static int copy_files(const struct reader *reader, struct ipmap *ipmap)
     return 0;
 }
 
-static int build(const struct reader *reader, struct ipmap *ipmap)
+static int build(struct reader *reader, struct ipmap *ipmap)
 {
-    const struct nic_draft *nics = reader->nics;
+    struct drafts from = {reader->nics, reader->checks, reader->hooks, reader->units};
     int r = copy_files(reader, ipmap);
 
+    ipmap->pool = TAKE_POINTER(reader->pool);
     ipmap->guard_ns = is_given(&reader->defaults, STATEMENT_GUARD) ? reader->defaults.guard_ns : DEFAULT_GUARD_NS;
     if (r < 0 || reader->n_sources == 0)
         return r;
@@ -155,10 +196,15 @@ static int build(const struct reader *reader, struct ipmap *ipmap)
         return -ENOMEM;
     for (size_t i = 0; i < reader->n_sources; i++) {
         ipmap->n_sources++;
-        r = build_source(reader, &reader->sources[i], nics, ipmap, &ipmap->sources[i]);
+        const struct source_draft *draft = &reader->sources[i];
+
+        r = build_source(reader, draft, &from, ipmap, &ipmap->sources[i]);
         if (r < 0)
             return r;
-        nics += reader->sources[i].n_nics;
+        from.nics += draft->n_nics;
+        from.checks += draft->n_checks;
+        from.hooks += draft->n_hooks;
+        from.units += draft->n_units;
     }
     ipmap->n_addresses = reader->n_addresses;
     return 0;

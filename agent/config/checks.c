@@ -11,7 +11,7 @@
 /* Hash seed: the addresses are the administrator's own, nobody chooses collisions. */
 #define NO_SEED 0
 
-static bool refuse(struct reader *reader, const struct word *word, const char *what)
+bool refuse_word(struct reader *reader, const struct word *word, const char *what)
 {
     char shown[QUOTE_TEXT];
 
@@ -30,14 +30,14 @@ static bool is_printable(const struct word *word)
 bool read_name(struct reader *reader, const struct word *word, enum block what, char ret[static LIMIT_NAME + 1])
 {
     if (word->length == 0)
-        return refuse(reader, word, "is no name");
+        return refuse_word(reader, word, "is no name");
     if (word->length > LIMIT_NAME)
-        return refuse(reader, word, "is too long; a name has at most 63 bytes");
+        return refuse_word(reader, word, "is too long; a name has at most 63 bytes");
     if (!is_printable(word))
-        return refuse(reader, word, "is no name; printable ASCII characters without blanks were expected");
+        return refuse_word(reader, word, "is no name; printable ASCII characters without blanks were expected");
     /* standinctl takes SOURCE/NIC, and options before it. */
     if (what == BLOCK_SOURCE && (memchr(word->text, '/', word->length) || word->text[0] == '-'))
-        return refuse(reader, word, "is no name for a source; it must have no '/' and not begin with '-'");
+        return refuse_word(reader, word, "is no name for a source; it must have no '/' and not begin with '-'");
     memcpy(ret, word->text, word->length);
     ret[word->length] = '\0';
     return true;
@@ -80,12 +80,12 @@ static void check_nic_exists(struct reader *reader, const struct place *place, c
 bool read_target_nic(struct reader *reader, const struct word *word, char ret[static LIMIT_NIC_NAME])
 {
     if (word->length == 0)
-        return refuse(reader, word, "is no name of a NIC");
+        return refuse_word(reader, word, "is no name of a NIC");
     if (word->length >= LIMIT_NIC_NAME)
-        return refuse(reader, word, "is too long; the name of a NIC has at most 15 bytes");
+        return refuse_word(reader, word, "is too long; the name of a NIC has at most 15 bytes");
     if (!is_printable(word) || memchr(word->text, '/', word->length) || memchr(word->text, ':', word->length) ||
         word_is(word, ".") || word_is(word, ".."))
-        return refuse(reader, word, "is no name that a NIC can have");
+        return refuse_word(reader, word, "is no name that a NIC can have");
     memcpy(ret, word->text, word->length);
     ret[word->length] = '\0';
     check_nic_exists(reader, &word->place, ret);
@@ -173,6 +173,23 @@ static bool read_prefix(struct reader *reader, const struct word *word, const ch
     return true;
 }
 
+bool read_server(struct reader *reader, const struct word *word, struct ip_address *ret)
+{
+    char text[IP_ADDRESS_TEXT];
+    struct ip_address ip;
+
+    if (word->length >= sizeof text)
+        return refuse_word(reader, word, "is no address");
+    memcpy(text, word->text, word->length);
+    text[word->length] = '\0';
+    if (ip_address_parse(text, &ip) < 0)
+        return refuse_word(reader, word, "is no address");
+    if (ip_address_is_unspecified(&ip) || ip_address_is_multicast(&ip) || ip_address_is_link_local(&ip))
+        return refuse_word(reader, word, "is no address of a server");
+    *ret = ip;
+    return true;
+}
+
 bool read_address(struct reader *reader, const struct word *word, struct ip_address *ret, uint8_t *ret_prefix)
 {
     char text[IP_ADDRESS_TEXT + sizeof "/128"], *slash;
@@ -181,21 +198,21 @@ bool read_address(struct reader *reader, const struct word *word, struct ip_addr
     uint8_t prefix = 0;
 
     if (word->length >= sizeof text)
-        return refuse(reader, word, "is no address");
+        return refuse_word(reader, word, "is no address");
     memcpy(text, word->text, word->length);
     text[word->length] = '\0';
     slash = ret_prefix ? strchr(text, '/') : NULL;
     if (slash)
         *slash = '\0';
     if (ip_address_parse(text, &ip) < 0)
-        return refuse(reader, word, "is no address");
+        return refuse_word(reader, word, "is no address");
     if (ret_prefix && !read_prefix(reader, word, slash ? slash + 1 : NULL, &ip, &prefix))
         return false;
     refusal = address_refusal(&ip);
     if (!refusal && ret_prefix)
         refusal = address_prefix_refusal(&ip, prefix);
     if (refusal)
-        return refuse(reader, word, refusal);
+        return refuse_word(reader, word, refusal);
     *ret = ip;
     if (ret_prefix)
         *ret_prefix = prefix;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,15 +18,27 @@ static int refuse(char reason[static FILES_REASON], const char *what, int error)
     return -EINVAL;
 }
 
+/* What a file may be, and how a message says that it is not. */
+struct kind {
+    bool secret;
+    const char *too_large;
+};
+
+static const struct kind ipmap_kind = {.too_large = "makes the ipmap larger than 16 MiB"};
+static const struct kind secret_kind = {.secret = true, .too_large = "is too large for a file with a key"};
+
 /* Whoever may write the file may take any address of the LAN: when root reads it, that must be root alone. */
-static int check_safety(const struct stat *status, size_t max, char reason[static FILES_REASON])
+static int check_safety(const struct stat *status, const struct kind *kind, size_t max,
+                        char reason[static FILES_REASON])
 {
     if (S_ISDIR(status->st_mode))
         return refuse(reason, "is a directory; a regular file was expected", 0);
     if (!S_ISREG(status->st_mode))
         return refuse(reason, "is no regular file", 0);
     if ((uintmax_t)status->st_size > max)
-        return refuse(reason, "makes the ipmap larger than 16 MiB", 0);
+        return refuse(reason, kind->too_large, 0);
+    if (kind->secret && status->st_mode & (S_IRWXG | S_IRWXO))
+        return refuse(reason, "holds a secret that its group or others may read; chmod 600", 0);
     if (geteuid() != 0)
         return 0;
     if (status->st_uid != 0)
@@ -36,7 +49,8 @@ static int check_safety(const struct stat *status, size_t max, char reason[stati
 }
 
 /* Reads until the end, which need not be where st_size said: the file may be written at this moment. */
-static int read_all(int fd, size_t max, size_t expected, struct file_text *ret, char reason[static FILES_REASON])
+static int read_all(int fd, const struct kind *kind, size_t max, size_t expected, struct file_text *ret,
+                    char reason[static FILES_REASON])
 {
     CLEANUP_FREE char *text = NULL;
     size_t length = 0, room = expected + 1;
@@ -57,7 +71,7 @@ static int read_all(int fd, size_t max, size_t expected, struct file_text *ret, 
             break;
         length += (size_t)n;
         if (length > max)
-            return refuse(reason, "makes the ipmap larger than 16 MiB", 0);
+            return refuse(reason, kind->too_large, 0);
         if (length == room)
             room *= 2;
     }
@@ -67,26 +81,39 @@ static int read_all(int fd, size_t max, size_t expected, struct file_text *ret, 
     return 0;
 }
 
-int files_read(const char *path, size_t max, struct file_text *ret, char reason[static FILES_REASON])
+static int read_kind(const char *path, const struct kind *kind, size_t max, struct file_text *ret,
+                     char reason[static FILES_REASON])
 {
     /* O_NONBLOCK: opening a FIFO or a device must not hang. */
     CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     struct stat status;
     int r;
 
-    if (fd < 0)
-        return refuse(reason, "cannot be opened", errno);
+    if (fd < 0) {
+        refuse(reason, "cannot be opened", errno);
+        return kind->secret ? -ENOENT : -EINVAL;
+    }
     if (fstat(fd, &status) < 0)
         return refuse(reason, "cannot be read", errno);
-    r = check_safety(&status, max, reason);
+    r = check_safety(&status, kind, max, reason);
     if (r < 0)
         return r;
-    r = read_all(fd, max, (size_t)status.st_size, ret, reason);
+    r = read_all(fd, kind, max, (size_t)status.st_size, ret, reason);
     if (r < 0)
         return r;
     ret->device = status.st_dev;
     ret->inode = status.st_ino;
     return 0;
+}
+
+int files_read(const char *path, size_t max, struct file_text *ret, char reason[static FILES_REASON])
+{
+    return read_kind(path, &ipmap_kind, max, ret, reason);
+}
+
+int files_read_secret(const char *path, size_t max, struct file_text *ret, char reason[static FILES_REASON])
+{
+    return read_kind(path, &secret_kind, max, ret, reason);
 }
 
 /* A folder that is not there holds no files; one that cannot be read may. */

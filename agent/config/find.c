@@ -22,6 +22,20 @@ const char *block_name(enum block block)
         return "nic";
     case BLOCK_ADDRESS:
         return "an address's block";
+    case BLOCK_TCP:
+        return "probe tcp";
+    case BLOCK_URL:
+        return "probe url";
+    case BLOCK_EXEC:
+        return "probe exec";
+    case BLOCK_FENCE:
+        return "fence";
+    case BLOCK_HOOK:
+        return "hook";
+    case BLOCK_UNIT:
+        return "unit";
+    case BLOCK_DNS:
+        return "dns";
     }
     assert(!"a block that no statement opens");
     return "";
@@ -62,7 +76,7 @@ const char *blocks_text(unsigned blocks, char text[static STATEMENT_TEXT])
 {
     struct joined joined = {.text = text, .left = (size_t)__builtin_popcount(blocks)};
 
-    for (enum block block = BLOCK_TOP; block <= BLOCK_ADDRESS; block++)
+    for (enum block block = BLOCK_TOP; block <= BLOCK_DNS; block++)
         if (blocks & IN(block))
             join(&joined, block_name(block));
     return text;
@@ -82,7 +96,9 @@ const char *statement_takes(const struct statement_kind *kind, char text[static 
     statement_name(kind, name);
     duration_text(kind->duration.min, min);
     duration_text(kind->duration.max, max);
-    if (has_number && has_duration)
+    if (kind->takes)
+        snprintf(text, STATEMENT_TEXT, "%.40s takes %.100s", name, kind->takes);
+    else if (has_number && has_duration)
         snprintf(text, STATEMENT_TEXT, "%.40s takes N %s DURATION, with N %d to %d and DURATION %s to %s", name,
                  kind->word, (int)kind->number.min, (int)kind->number.max, min, max);
     else if (has_number)
@@ -93,7 +109,7 @@ const char *statement_takes(const struct statement_kind *kind, char text[static 
     else if (kind->choices)
         snprintf(text, STATEMENT_TEXT, "%.40s takes %.100s", name, choices_text(kind->choices, choices));
     else
-        snprintf(text, STATEMENT_TEXT, "%.40s takes %.100s", name, kind->takes ? kind->takes : "nothing more");
+        snprintf(text, STATEMENT_TEXT, "%.40s takes nothing more", name);
     return text;
 }
 
@@ -145,10 +161,26 @@ static void report_variant(struct reader *reader, const struct statement *statem
                      quote(&statement->words[1], shown), name, variants);
 }
 
+unsigned statement_blocks(const struct statement_kind *kind)
+{
+    unsigned blocks = 0;
+
+    for (size_t i = 0; i < STATEMENTS; i++) {
+        const struct statement_kind *other = &statement_kinds[i];
+
+        if (strcmp(other->name, kind->name) == 0 && other->status != STATUS_UNSUPPORTED &&
+            (other->variant == kind->variant ||
+             (other->variant && kind->variant && strcmp(other->variant, kind->variant) == 0)))
+            blocks |= other->blocks;
+    }
+    return blocks;
+}
+
 const struct statement_kind *statement_find(struct reader *reader, const struct statement *statement)
 {
     const struct word *word = &statement->words[0];
     enum block block = reader_frame(reader)->block;
+    const struct statement_kind *elsewhere = NULL;
     const char *name = NULL, *hint;
     char shown[QUOTE_TEXT];
 
@@ -159,10 +191,16 @@ const struct statement_kind *statement_find(struct reader *reader, const struct 
 
         if (i == STATEMENT_ADDRESS || !word_is(word, kind->name))
             continue;
-        if (!kind->variant || (statement->n >= 2 && word_is(&statement->words[1], kind->variant)))
-            return kind;
         name = kind->name;
+        if (kind->variant && (statement->n < 2 || !word_is(&statement->words[1], kind->variant)))
+            continue;
+        if (kind->blocks & IN(block))
+            return kind;
+        if (!elsewhere)
+            elsewhere = kind;
     }
+    if (elsewhere)
+        return elsewhere;
     if (name) {
         report_variant(reader, statement, name);
         return NULL;

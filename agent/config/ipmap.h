@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ipmap: what the file says, checked, with every default filled in. Reading it is pure over a buffer (only
- * `include` and ipmap_load touch the file system, through files.h, which tests replace).
+ * `include`, `key-file` and ipmap_load touch the file system, through files.h, which tests replace).
  */
 #pragma once
 
@@ -92,14 +92,14 @@ struct ipmap_nic {
     struct ipmap_place place;
 };
 
-/* A command of the administrator's. All texts of an ipmap are its own, and end with it. */
+/* A command of the administrator's. */
 struct ipmap_command {
     char **argv;       /* NULL behind the last; argv[0] is an absolute path. With `shell` one text: for /bin/sh -c */
     size_t n_args;     /* in argv, without the NULL */
     const char *text;  /* as written, for people */
     bool shell;        /* default no */
     const char *user;  /* whom it runs as; NULL: root */
-    nsec_t timeout_ns; /* it is killed then */
+    nsec_t timeout_ns; /* it is killed then; default 30 s, of a hook that is waited for 10 s */
 };
 
 /* Status codes from one to another, both included. */
@@ -110,7 +110,7 @@ struct ipmap_range {
 /* A check: one question about a service of the source. Fields of other kinds are zero. */
 struct ipmap_check {
     enum ipmap_check_kind kind;
-    const char *text;   /* what status calls it: "tcp 443", "url https://...", "exec /prog"; a password reads *** */
+    const char *text;   /* what status calls it: "tcp 443", the URL, the command; a password in it reads *** */
     nsec_t interval_ns; /* from round to round; default 1 s, exec 30 s */
     uint32_t misses;    /* failed rounds in a row until it is failed; default 3 */
     nsec_t timeout_ns;  /* of a round, at most the interval; default 1 s, exec 10 s, or the interval if less */
@@ -125,7 +125,7 @@ struct ipmap_check {
     const char *host;                        /* Host header and server name of TLS; NULL: as in the URL */
     const char *body;                        /* what must stand in the answer; NULL: not asked */
     struct ipmap_range expect[LIMIT_EXPECT]; /* which status passes */
-    size_t n_expect;                         /* 0: whatever the protocol calls a success (ftp, smtp, imap, pop3) */
+    size_t n_expect;                         /* 0: what the protocol calls a success; HTTP has 200 to 399 by default */
     bool verify_peer;                        /* TLS: certificate and name must be right; default yes */
     bool redirects;                          /* HTTP: followed; default no */
     /* exec */
@@ -135,8 +135,8 @@ struct ipmap_check {
 
 struct ipmap_hook {
     enum ipmap_hook_point point;
-    bool veto;                    /* pre-takeover: unless it exits with 0 in time, nothing is claimed; default no */
-    struct ipmap_command command; /* timeout_ns: default 10 s before, 30 s after */
+    bool veto; /* pre-takeover: unless it exits with 0 in time, nothing is claimed; default no */
+    struct ipmap_command command;
     struct ipmap_place place;
 };
 
@@ -160,7 +160,6 @@ struct ipmap_record {
     const char *name;     /* in the zone, without the last dot */
     struct ip_address ip; /* its family makes the type: A or AAAA */
     bool ptr;             /* a PTR record for the address, too */
-    struct ipmap_place place;
 };
 
 /* What a takeover changes in the DNS (RFC 2136), and a failback changes back. */
@@ -223,7 +222,7 @@ struct ipmap {
     size_t n_addresses; /* in all */
     char **files;       /* every file that was read, the main one first: what `place.file` points to */
     size_t n_files;
-    struct pool *pool; /* all other texts */
+    struct pool *pool; /* holds what the sources say of services; it ends with the ipmap */
 };
 
 /* An error or a warning about the file, in the file's order. */

@@ -100,6 +100,10 @@ static void reader_free(struct reader *reader)
     free(reader->nics);
     free(reader->addresses);
     free(reader->witnesses);
+    free(reader->checks);
+    free(reader->hooks);
+    free(reader->units);
+    pool_free(reader->pool);
     free(reader->nic_names);
     lookup_free(&reader->source_lookup);
     lookup_free(&reader->address_lookup);

@@ -8,6 +8,7 @@
 #include "agent/base/cleanup.h"
 #include "agent/config/ipmap.h"
 #include "agent/config/lookup.h"
+#include "agent/config/pool.h"
 #include "agent/config/scan.h"
 
 #define READER_BYTES_MAX ((size_t)16 << 20) /* of all files together */
@@ -51,6 +52,13 @@ enum block {
     BLOCK_SOURCE,
     BLOCK_NIC,
     BLOCK_ADDRESS,
+    BLOCK_TCP,
+    BLOCK_URL,
+    BLOCK_EXEC,
+    BLOCK_FENCE,
+    BLOCK_HOOK,
+    BLOCK_UNIT,
+    BLOCK_DNS,
 };
 
 /* Every statement, in the order of the table in statements.c. */
@@ -95,9 +103,34 @@ enum statement_id {
     STATEMENT_HEARTBEAT,
     STATEMENT_TARGET,
     STATEMENT_DNS,
-    STATEMENT_HOST,
-    STATEMENT_KEY_FILE,
     STATEMENT_FORCE,
+    /* In the blocks of services. */
+    STATEMENT_CHECK_INTERVAL,
+    STATEMENT_CHECK_MISSES,
+    STATEMENT_CHECK_TIMEOUT,
+    STATEMENT_EXPECT,
+    STATEMENT_BODY,
+    STATEMENT_URL_HOST,
+    STATEMENT_VERIFY_PEER,
+    STATEMENT_REDIRECTS,
+    STATEMENT_FROM,
+    STATEMENT_ASK,
+    STATEMENT_COMMAND_TIMEOUT,
+    STATEMENT_USER,
+    STATEMENT_SHELL,
+    STATEMENT_VETO,
+    STATEMENT_UNIT_TIMEOUT,
+    STATEMENT_ON_FAILURE,
+    STATEMENT_SERVER,
+    STATEMENT_ZONE,
+    STATEMENT_KEY_FILE,
+    STATEMENT_RECORD,
+    STATEMENT_KEEP_OLD,
+    STATEMENT_TTL,
+    STATEMENT_DNS_TIMEOUT,
+    STATEMENT_RETRIES,
+    /* Kept for later. */
+    STATEMENT_HOST,
     STATEMENTS
 };
 
@@ -116,12 +149,13 @@ struct statement {
 /* A block that is open. Frame 0 is the top level, of all files. */
 struct frame {
     enum block block;
-    size_t source, nic, address;    /* of reader's lists; READER_NONE: none */
-    uint64_t errors;                /* reported before it was opened */
-    struct place place;             /* of its statement */
-    char label[READER_LABEL];       /* its statement, for messages */
-    uint64_t given;                 /* bits (1 << enum statement_id) of what was given in it */
-    struct place first[STATEMENTS]; /* and where; valid where the bit is set */
+    const struct statement_kind *kind; /* of its statement; NULL where its content is passed over */
+    size_t source, nic, address;       /* of reader's lists; READER_NONE: none */
+    uint64_t errors;                   /* reported before it was opened */
+    struct place place;                /* of its statement */
+    char label[READER_LABEL];          /* its statement, for messages */
+    bool given[STATEMENTS];            /* what was given in it */
+    struct place first[STATEMENTS];    /* and where */
 };
 
 /* A file that is being read. */
@@ -148,13 +182,49 @@ struct settings {
     enum ipmap_takeover takeover; /* `takeover`, from which on_host and on_nic follow */
     enum ipmap_trigger trigger;   /* for NICs that say none */
     nsec_t guard_ns;              /* `guard`, which is for all sources alike */
-    uint64_t given;               /* bits (1 << enum statement_id) */
+    bool given[STATEMENTS];       /* what was given */
+};
+
+/* The check, command, unit or DNS whose block is open: they do not nest. What is not of its kind is zero. */
+struct service {
+    struct place place; /* of its statement */
+    struct ipmap_check check;
+    const struct url_scheme *scheme; /* of the check's URL; NULL where that was refused */
+    struct ipmap_command command;    /* of an exec, fence or hook; its words are told at the end */
+    struct word command_word;
+    struct ipmap_hook hook;
+    struct ipmap_unit unit;
+    struct ipmap_dns dns;
+    struct place key_file_place;
+    struct place keep_old_place;
+    struct ipmap_record records[LIMIT_RECORDS_PER_SOURCE]; /* of dns, which counts them */
+    struct place record_places[LIMIT_RECORDS_PER_SOURCE];
+    nsec_t timeout_ns; /* of any of them; 0: not given */
+    nsec_t ttl_ns;     /* of dns */
 };
 
 struct source_draft {
     struct settings settings;
     struct place place;
-    size_t n_nics;
+    size_t n_nics, n_checks, n_hooks, n_units; /* of reader's lists, each in a row */
+    struct ipmap_command *fence;               /* in the pool; NULL: none */
+    struct ipmap_dns *dns;                     /* the same */
+    struct place dns_place;
+};
+
+struct check_draft {
+    struct ipmap_check check;
+    struct place place;
+};
+
+struct hook_draft {
+    struct ipmap_hook hook;
+    struct place place;
+};
+
+struct unit_draft {
+    struct ipmap_unit unit;
+    struct place place;
 };
 
 struct nic_draft {
@@ -217,6 +287,14 @@ struct reader {
     size_t n_sources, sources_room;
     struct nic_draft *nics;
     size_t n_nics, nics_room;
+    struct service service;
+    struct check_draft *checks;
+    size_t n_checks, checks_room;
+    struct hook_draft *hooks;
+    size_t n_hooks, hooks_room;
+    struct unit_draft *units;
+    size_t n_units, units_room;
+    struct pool *pool; /* texts of these, and what becomes the ipmap's as it is */
     struct address_draft *addresses;
     size_t n_addresses, addresses_room;
     struct witness_draft *witnesses; /* every one, for the checks at the end */
@@ -228,7 +306,7 @@ struct reader {
     struct lookup address_lookup;  /* by address */
     struct lookup nic_name_lookup; /* by name */
 
-    bool addresses_full, sources_full; /* beyond the limit: said once */
+    bool addresses_full, sources_full, checks_full; /* beyond the limit: said once */
 };
 
 static inline struct frame *reader_frame(struct reader *reader)
@@ -238,7 +316,7 @@ static inline struct frame *reader_frame(struct reader *reader)
 
 static inline bool is_given(const struct settings *settings, enum statement_id id)
 {
-    return settings->given & ((uint64_t)1 << id);
+    return settings->given[id];
 }
 
 /*

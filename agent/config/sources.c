@@ -5,6 +5,7 @@
 
 #include "agent/config/apply.h"
 #include "agent/config/checks.h"
+#include "agent/config/service.h"
 #include "agent/config/text.h"
 #include "agent/config/values.h"
 
@@ -80,10 +81,19 @@ bool apply_source(struct reader *reader, const struct statement *statement, stru
 
 void close_source(struct reader *reader, const struct frame *frame)
 {
+    const struct source_draft *source = &reader->sources[frame->source];
+    const struct nic_draft *first = reader->nics + (reader->n_nics - source->n_nics);
+
+    if (source->n_nics > 0)
+        warn_of_hold_down(reader, &frame->first[STATEMENT_HOLD_DOWN], source->settings.values.hold_down_ns);
     /* Where something in it was refused, a NIC is likely among it. */
-    if (reader->n_errors != frame->errors)
+    if (reader->n_errors != frame->errors || reader->status < 0)
         return;
-    if (reader->sources[frame->source].n_nics == 0)
+    if (source->n_nics > 0)
+        close_source_checks(reader, source, &reader->addresses[first->first_address].ip);
+    else if (source->dns)
+        close_source_checks(reader, source, NULL);
+    else
         reader_error(reader, &frame->place, "'%s' has neither 'nic' nor 'dns'", frame->label);
 }
 

@@ -5,6 +5,10 @@
 #include "agent/config/reader.h"
 
 #define IN(block) (1u << (block))
+#define IN_CHECKS (IN(BLOCK_TCP) | IN(BLOCK_URL) | IN(BLOCK_EXEC))
+#define IN_COMMANDS (IN(BLOCK_EXEC) | IN(BLOCK_FENCE) | IN(BLOCK_HOOK))
+/* Blocks whose statements are kept in the reader's service. */
+#define IN_SERVICES (IN_CHECKS | IN_COMMANDS | IN(BLOCK_UNIT) | IN(BLOCK_DNS))
 
 enum statement_status {
     STATUS_IN_EFFECT,
@@ -22,10 +26,10 @@ struct range {
     int64_t min, max;
 };
 
-/* Where a value is kept in struct settings. */
+/* Where a value is kept: in struct settings, or in struct service where the statement stands in IN_SERVICES. */
 struct field {
     uint16_t offset;
-    uint16_t size; /* 0: not kept */
+    uint16_t size; /* 0: nowhere */
 };
 
 struct statement_kind {
@@ -41,7 +45,9 @@ struct statement_kind {
      * was reported.
      */
     bool (*apply)(struct reader *reader, const struct statement *statement, struct frame *opened);
-    const char *takes;            /* what it takes, where that does not follow from the rest */
+    /* At the end of its block, for what is missing in it. Without a block that may be left out, it is an empty one. */
+    void (*close)(struct reader *reader, const struct frame *frame);
+    const char *takes;            /* what it takes, where that does not follow from what is below */
     struct range number;          /* what its number may be */
     struct range duration;        /* what its duration may be, in ns */
     const char *word;             /* of a duration: stands for NSEC_NEVER; of a rate: stands between */
@@ -51,6 +57,7 @@ struct statement_kind {
 
 extern const struct statement_kind statement_kinds[STATEMENTS];
 extern const struct choice takeover_choices[];
+extern const struct choice hook_choices[];
 
 /* Room for the texts of the functions below. */
 #define STATEMENT_TEXT 192
@@ -61,6 +68,8 @@ const char *statement_takes(const struct statement_kind *kind, char text[static 
 /* "defaults or source": where statements with these bits may stand. Returns `text`. */
 const char *blocks_text(unsigned blocks, char text[static STATEMENT_TEXT]);
 const char *block_name(enum block block);
+/* The blocks of all statements of this name, and in which one of them may stand therefore. */
+unsigned statement_blocks(const struct statement_kind *kind);
 
 /* The kind that the first words of the statement name, or NULL with the mistake reported. */
 const struct statement_kind *statement_find(struct reader *reader, const struct statement *statement);

@@ -23,7 +23,7 @@ static bool report(struct reader *reader, const struct statement_kind *kind, con
     return false;
 }
 
-bool expect_values(struct reader *reader, const struct statement *statement, size_t n)
+bool expect_between(struct reader *reader, const struct statement *statement, size_t min, size_t max)
 {
     const struct statement_kind *kind = statement->kind;
     char takes[STATEMENT_TEXT], name[STATEMENT_TEXT];
@@ -33,13 +33,18 @@ bool expect_values(struct reader *reader, const struct statement *statement, siz
     for (size_t i = 0; i < given; i++)
         if (values[i].after_comma)
             return report(reader, kind, &values[i], "must have no ',' before it");
-    if (given > n)
-        return report(reader, kind, &values[n], "is one word too many");
-    if (given == n)
+    if (given > max)
+        return report(reader, kind, &values[max], "is one word too many");
+    if (given >= min)
         return true;
     reader_error(reader, &statement->place, "'%s' is not complete; %s", statement_name(kind, name),
                  statement_takes(kind, takes));
     return false;
+}
+
+bool expect_values(struct reader *reader, const struct statement *statement, size_t n)
+{
+    return expect_between(reader, statement, n, n);
 }
 
 int parse_digits(const char *text, size_t length, int64_t *ret)
@@ -109,7 +114,7 @@ bool read_choice(struct reader *reader, const struct statement_kind *kind, const
     return report(reader, kind, word, "was not expected");
 }
 
-/* Where the value belongs: a source's own settings, else those of all. NULL where it is checked only. */
+/* Where the value belongs: the service whose block is open, else a source's own settings, else those of all. */
 static void *field_of(struct reader *reader, const struct statement *statement, size_t i)
 {
     const struct frame *frame = reader_frame(reader);
@@ -117,9 +122,9 @@ static void *field_of(struct reader *reader, const struct statement *statement, 
         frame->source == READER_NONE ? &reader->defaults : &reader->sources[frame->source].settings;
     struct field field = statement->kind->fields[i];
 
-    if (field.size == 0)
-        return NULL;
-    settings->given |= (uint64_t)1 << statement_id(statement->kind);
+    if (IN(frame->block) & IN_SERVICES)
+        return (char *)&reader->service + field.offset;
+    settings->given[statement_id(statement->kind)] = true;
     return (char *)settings + field.offset;
 }
 
@@ -152,20 +157,24 @@ bool apply_duration(struct reader *reader, const struct statement *statement, st
     else if (!read_duration(reader, statement->kind, word, &value))
         return false;
     field = field_of(reader, statement, 0);
-    if (field)
-        *field = value;
+    *field = value;
     return true;
 }
 
+void warn_of_hold_down(struct reader *reader, const struct place *place, nsec_t hold_down_ns)
+{
+    if (hold_down_ns > 0)
+        reader_warning(reader, place,
+                       "for so long two hosts answer for each address, because there is no agent on the source");
+}
+
+/* Of a source it is told at the end, when it is known whether it has addresses. */
 bool apply_hold_down(struct reader *reader, const struct statement *statement, struct frame *opened)
 {
-    const nsec_t *field = field_of(reader, statement, 0);
-
     if (!apply_duration(reader, statement, opened))
         return false;
-    if (field && *field > 0)
-        reader_warning(reader, &statement->words[0].place,
-                       "for so long two hosts answer for each address, because there is no agent on the source");
+    if (reader_frame(reader)->block == BLOCK_DEFAULTS)
+        warn_of_hold_down(reader, &statement->words[0].place, reader->defaults.values.hold_down_ns);
     return true;
 }
 
@@ -180,8 +189,7 @@ bool apply_choice(struct reader *reader, const struct statement *statement, stru
     if (!read_choice(reader, statement->kind, statement_values(statement, &n), &value))
         return false;
     field = field_of(reader, statement, 0);
-    if (field)
-        *field = value;
+    *field = value;
     return true;
 }
 

@@ -104,8 +104,31 @@ static void check_targets(struct reader *reader)
     lookup_free(&targets->lookup);
 }
 
+/* What a source will not do although its statements look as if it would. */
+static void check_service_policy(struct reader *reader, const struct source_draft *source)
+{
+    const struct settings *own = &source->settings, *defaults = &reader->defaults;
+    const struct settings *on_service = is_given(own, STATEMENT_ON_SERVICE) ? own : defaults;
+    bool force = (is_given(own, STATEMENT_FORCE) ? own : defaults)->values.force;
+    bool decides = is_given(on_service, STATEMENT_ON_SERVICE);
+    enum ipmap_takeover policy = decides ? on_service->values.on_service : IPMAP_TAKEOVER_NOTIFY;
+
+    if (source->dns && source->n_nics == 0 && source->n_checks == 0)
+        reader_warning(reader, &source->place, "no check watches this source: its names move by command alone");
+    if (source->n_checks == 0)
+        return;
+    /* Its host may live, and two hosts with one address are worse than a service that fails. */
+    if (policy == IPMAP_TAKEOVER_AUTOMATIC && source->n_nics > 0 && !source->fence && !force)
+        reader_warning(reader, &source->place,
+                       "'on service automatic' can only ask here: there is neither 'fence' nor 'force yes'");
+    if (force && policy == IPMAP_TAKEOVER_NOTIFY)
+        reader_warning(reader, &source->place, "'force yes' does nothing here: 'on service' is notify");
+}
+
 void reader_check_whole(struct reader *reader)
 {
     check_witnesses(reader);
+    for (size_t i = 0; i < reader->n_sources; i++)
+        check_service_policy(reader, &reader->sources[i]);
     check_targets(reader);
 }

@@ -50,7 +50,7 @@ bool apply_witness(struct reader *reader, const struct statement *statement, str
     (void)opened;
     if (n == 0)
         return expect_values(reader, statement, 1);
-    settings->given |= (uint64_t)1 << STATEMENT_WITNESS;
+    settings->given[STATEMENT_WITNESS] = true;
     if (n == 1 && word_is(values, "none"))
         return add_none(reader, values, &settings->values);
     if (settings->values.witness_none) {
