@@ -110,12 +110,12 @@ static void test_words(void **state)
     fputs("misses", text.out);
     for (unsigned i = 0; i < 100; i++)
         fputs(" 1", text.out);
-    fputs("\nhook ", text.out);
+    fputs("\ncheck ", text.out);
     for (unsigned i = 0; i < 1000000; i++)
         fputc('x', text.out);
     text_read(&text, &world);
     assert_string_equal(world.printed,
-                        "f:1:134: this statement has too many words\nf:2:1: 'hook' is not supported yet\n");
+                        "f:1:134: this statement has too many words\nf:2:1: 'check' is not supported yet\n");
     end(&world);
 }
 
@@ -131,13 +131,12 @@ static void test_depth(void **state)
                                        "f:1:200001: end of file inside '{', opened at line 1\n");
     end(&world);
     memset(junk + sizeof junk / 2, '}', sizeof junk / 2);
-    memcpy(junk + sizeof junk - 10, "\nmisses 3\n", 10);
+    memcpy(junk + sizeof junk - 10, "\nlease 3s\n", 10);
     junk[sizeof junk - 11] = '}';
     memcpy(junk, "\n\n\n\n\n\n\n\n\n\n", 10);
     read_bytes(&world, junk, sizeof junk, NULL);
-    assert_string_equal(world.printed,
-                        "f:11:1: a statement was expected before '{'\n"
-                        "f:12:1: 'misses' does not belong to the top level, but to defaults or source\n");
+    assert_string_equal(world.printed, "f:11:1: a statement was expected before '{'\n"
+                                       "f:12:1: 'lease' does not belong to the top level, but to defaults or source\n");
     end(&world);
 }
 
@@ -171,7 +170,11 @@ static const char whole[] =
     "# every kind of statement, right and wrong\n"
     "defaults { interval 100ms; misses 3; lease 3s; takeover manual }\nwitness 192.0.2.1, 192.0.2.2\n"
     "include \"none/*.conf\"; include missing\n"
-    "source db1 {\n    probe arp\n    on host notify; verify 3 within 60ms\n    hook x \"a \\\" b\" { y }\n"
+    "source db1 {\n    probe arp\n    on host notify; verify 3 within 60ms\n    hook alarm \"/a \\\" b\" { user x; y "
+    "}\n"
+    "    probe tcp 443 { interval 2s; from eth0 }; probe url \"https://a/b\" { expect 200, 300..399; body \"a b\" }\n"
+    "    probe exec \"/bin/x y\" { shell yes; timeout 1s }; fence \"/bin/f\"; unit x@y.service { on-failure release }\n"
+    "    dns { server 192.0.2.53 5353; zone a.b; key-file /dev/null; record c.a.b A 192.0.2.99 ptr; ttl 9s }\n"
     "    nic eth0 {\n        192.0.2.10/24 dev eth0 or eth1 { monitor no }\n"
     "        2001:db8::10/64 dev eth0\n        192.0.2.300/24 dev eth0\n    }\n"
     "    nic eth1 { trigger any; 198.51.100.10/24 dev eth2 }\n}\n"

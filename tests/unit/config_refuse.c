@@ -27,8 +27,10 @@ static void test_values(void **state)
     expect(IN_SOURCE("approval-default yes"),
            "f:2:18: 'yes' was not expected; approval-default takes deny or approve\n");
     expect(IN_SOURCE("probe arp 3"), "f:2:11: '3' is one word too many; probe arp takes nothing more\n");
-    expect(IN_SOURCE("probe ping"), "f:2:7: 'ping' after 'probe' was not expected; arp, nd or icmp was\n");
-    expect(IN_SOURCE("probe"), "f:2:1: 'probe' is not complete; arp, nd or icmp was expected after it\n");
+    expect(IN_SOURCE("probe ping"),
+           "f:2:7: 'ping' after 'probe' was not expected; arp, nd, icmp, tcp, url or exec was\n");
+    expect(IN_SOURCE("probe"),
+           "f:2:1: 'probe' is not complete; arp, nd, icmp, tcp, url or exec was expected after it\n");
     expect(IN_SOURCE("on fire manual"), "f:2:4: 'fire' after 'on' was not expected; host, nic or service was\n");
     expect(IN_SOURCE("on host maybe"), "f:2:9: 'maybe' was not expected; on host takes automatic, manual or notify\n");
 }
@@ -228,11 +230,13 @@ static void test_unknown(void **state)
     expect(IN_SOURCE("\"a\tb\\\"\""), "f:2:1: unknown statement 'a\\x09b\"'\n");
     expect(IN_NIC("monitor no"), "f:2:1: 'monitor' does not belong to nic, but to an address's block\n");
     expect(IN_NIC("trigger all any"), "f:2:13: 'any' is one word too many; trigger takes all or any\n");
-    expect(IN_NIC("interval 10ms\nmisses 3"), "f:2:1: 'interval' does not belong to nic, but to defaults or source\n"
-                                              "f:3:1: 'misses' does not belong to nic, but to defaults or source\n");
+    expect(IN_NIC("failback manual\nlease 3s"), "f:2:1: 'failback' does not belong to nic, but to defaults or source\n"
+                                                "f:3:1: 'lease' does not belong to nic, but to defaults or source\n");
     expect("interval 10ms\nmisses 3\n",
-           "f:1:1: 'interval' does not belong to the top level, but to defaults or source\n"
-           "f:2:1: 'misses' does not belong to the top level, but to defaults or source\n");
+           "f:1:1: 'interval' does not belong to the top level, but to defaults, source, probe tcp, probe url or probe "
+           "exec\n"
+           "f:2:1: 'misses' does not belong to the top level, but to defaults, source, probe tcp, probe url or probe "
+           "exec\n");
     expect(IN_SOURCE("include \"x\""), "f:2:1: 'include' does not belong to source, but to the top level\n");
     expect("defaults { witness 192.0.2.1 }",
            "f:1:12: 'witness' does not belong to defaults, but to the top level or source\n");
@@ -242,24 +246,14 @@ static void test_unknown(void **state)
 static void test_unsupported(void **state)
 {
     (void)state;
-    expect("key-file /etc/standin/key\nhost a { heartbeat 192.0.2.1, 192.0.2.2 }\n",
-           "f:1:1: 'key-file' is not supported yet\nf:2:1: 'host' is not supported yet\n");
-    expect(IN_SOURCE("probe tcp 443 { interval 1s; what ever }\nprobe url \"http://x/\" { expect 200..299\n}\n"
-                     "probe exec \"/bin/true\"; probe heartbeat\nfence \"/bin/a -b\" { timeout 20s }\nhook a b {}\n"
-                     "unit a.mount; check quick \"/x\" { { } }; recover \"/x\"; heartbeat 20ms; target a, b; force"),
-           "f:2:1: 'probe tcp' is not supported yet\n"
-           "f:3:1: 'probe url' is not supported yet\n"
-           "f:5:1: 'probe exec' is not supported yet\n"
-           "f:5:25: 'probe heartbeat' is not supported yet\n"
-           "f:6:1: 'fence' is not supported yet\n"
-           "f:7:1: 'hook' is not supported yet\n"
-           "f:8:1: 'unit' is not supported yet\n"
-           "f:8:15: 'check' is not supported yet\n"
-           "f:8:41: 'recover' is not supported yet\n"
-           "f:8:55: 'heartbeat' is not supported yet\n"
-           "f:8:71: 'target' is not supported yet\n"
-           "f:8:84: 'force' is not supported yet\n");
-    expect("source www { dns { server 192.0.2.53 } }", "f:1:14: 'dns' is not supported yet\n");
+    expect("heartbeat x\nhost a { heartbeat 192.0.2.1, 192.0.2.2 }\n",
+           "f:1:1: 'heartbeat' is not supported yet\nf:2:1: 'host' is not supported yet\n");
+    expect(IN_SOURCE("probe heartbeat\ncheck quick \"/x\" { { } }; recover \"/x\"; heartbeat 20ms; target a, b"),
+           "f:2:1: 'probe heartbeat' is not supported yet\n"
+           "f:3:1: 'check' is not supported yet\n"
+           "f:3:27: 'recover' is not supported yet\n"
+           "f:3:41: 'heartbeat' is not supported yet\n"
+           "f:3:57: 'target' is not supported yet\n");
 }
 
 static void test_empty_blocks(void **state)
@@ -316,12 +310,13 @@ static void test_braces(void **state)
     expect("source web1 {\nnic eth0 {\n192.0.2.10/24 dev eth0",
            "f:3:23: end of file inside 'nic eth0', opened at line 2\n");
     expect("source web1 {", "f:1:14: end of file inside 'source web1', opened at line 1\n");
-    expect("hook x { y", "f:1:1: 'hook' is not supported yet\nf:1:11: end of file inside 'hook', opened at line 1\n");
+    expect("check x { y",
+           "f:1:1: 'check' is not supported yet\nf:1:12: end of file inside 'check', opened at line 1\n");
     expect("source a { nic e { 192.0.2.10/24 dev eth0 } }\n}\n}\nmisses 3",
            "f:2:1: '}' closes nothing; a statement was expected\n");
-    expect("source a\n# why\n\n{ nic e { 192.0.2.10/24 dev eth0; misses 2 } }",
+    expect("source a\n# why\n\n{ nic e { 192.0.2.10/24 dev eth0; lease 2s } }",
            "f:4:1: '{' was expected on the line of its statement, line 1\n"
-           "f:4:35: 'misses' does not belong to nic, but to defaults or source\n");
+           "f:4:35: 'lease' does not belong to nic, but to defaults or source\n");
     /* One '}' too many, one too few: said once, and what follows is still read. */
     expect("source a {\nnic e { 192.0.2.10/24 dev eth0 } }\nnic f { 192.0.2.11/24 dev eth0 }\n}\n"
            "source b { misses 0; nic e { 192.0.2.12/24 dev eth0 } }\n",
