@@ -68,6 +68,19 @@ static void test_examples(void **state)
     assert_int_equal(world.ipmap->sources[2].on_host, IPMAP_TAKEOVER_MANUAL);
     assert_int_equal(world.ipmap->sources[3].on_nic, IPMAP_TAKEOVER_NOTIFY);
     end(&world);
+    read_file(&world, "services.conf");
+    assert_int_equal(world.r, 0);
+    assert_int_equal(world.ipmap->sources[0].n_checks, 3);
+    assert_int_equal(world.ipmap->sources[0].n_hooks, 4);
+    assert_int_equal(world.ipmap->sources[0].n_units, 2);
+    assert_non_null(world.ipmap->sources[0].fence);
+    end(&world);
+    /* Whether this host has the key or not. */
+    read_file(&world, "dns.conf");
+    assert_int_equal(world.r, 0);
+    assert_int_equal(world.ipmap->sources[0].n_nics, 0);
+    assert_string_equal(world.ipmap->sources[0].dns->zone, "example.net");
+    end(&world);
 }
 
 static void test_bad_examples(void **state)

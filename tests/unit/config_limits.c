@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Much of everything, junk of every kind, and memory that runs out at each allocation in turn. */
+#include <unistd.h>
+
 #include "agent/base/limits.h"
 #include "tests/unit/config_world.h"
 
@@ -282,15 +284,24 @@ static void test_no_memory(void **state)
 {
     static const char right[] = "witness 192.0.2.1\ninclude \"/dev/nul?\"\ninclude tests/examples/minimal.conf\n"
                                 "source a { lease 3s; nic e { 192.0.2.11/24 dev eth0; 2001:db8::1/64 dev eth1 } }\n";
+    static const char key[] = "key k { algorithm hmac-sha256; secret \"c3RhbmRpbiBzdGFuZHMgaW4gZm9yIG90aGVycw==\"; };";
+    char dns[256], path[] = "/tmp/standin-key-XXXXXX";
+    int fd = mkstemp(path);
 
     (void)state;
+    assert_true(fd >= 0 && write(fd, key, sizeof key - 1) == sizeof key - 1);
+    snprintf(dns, sizeof dns, "source a { dns { server ::1; zone a; record a A 192.0.2.1; key-file %s } }", path);
     for (unsigned once = 0; once < 2; once++) {
         exhaust(whole, sizeof whole - 1, NULL, once);
         exhaust(right, sizeof right - 1, NULL, once);
         exhaust(NULL, 0, "tests/examples/two-nics.conf", once);
         exhaust(NULL, 0, "tests/examples/many-to-one.conf", once);
+        exhaust(NULL, 0, "tests/examples/services.conf", once);
         exhaust(NULL, 0, "tests/examples/bad/misspelt.conf", once);
+        exhaust(dns, strlen(dns), NULL, once);
     }
+    close(fd);
+    unlink(path);
 }
 
 #endif

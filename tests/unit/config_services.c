@@ -339,10 +339,10 @@ static void test_key(void **state)
     end(&world);
     assert_int_equal(chmod(key_path, 0600), 0);
     assert_int_equal(truncate(key_path, 60), 0);
-    snprintf(
-        lines, sizeof lines,
-        "f:2:1: warning: 'dns' is not in effect yet\nf:3:10: '%s' is no TSIG key: line 3: the secret is too short; it must have 16 bytes or more\n",
-        key_path);
+    snprintf(lines, sizeof lines,
+             "f:2:1: warning: 'dns' is not in effect yet\nf:3:10: '%s' is no TSIG key: line 3: the secret is too "
+             "short; it must have 16 bytes or more\n",
+             key_path);
     expect(text, lines);
     assert_int_equal(truncate(key_path, 4097), 0);
     snprintf(lines, sizeof lines,

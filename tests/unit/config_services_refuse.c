@@ -266,11 +266,11 @@ static void test_long_commands(void **state)
     expect_rows(&row, 1);
     for (size_t i = 2; i < sizeof command; i += 2)
         command[i] = ' ';
-    command[2 * LIMIT_COMMAND_WORDS + 1] = '\0';
+    command[2 * LIMIT_COMMAND_WORDS + 2] = '\0';
     snprintf(statement, sizeof statement, "fence \"%s\"", command);
     row.lines = "f:2:7: this command has more than 64 words\n";
     expect_rows(&row, 1);
-    command[2 * LIMIT_COMMAND_WORDS] = '\0';
+    command[2 * LIMIT_COMMAND_WORDS + 1] = '\0';
     snprintf(statement, sizeof statement, "fence \"%s\"", command);
     row.lines = "";
     expect_rows(&row, 1);
@@ -407,7 +407,7 @@ static void test_policies(void **state)
         {"source a { probe tcp 80\nhold-down 1s; dns { server ::1; zone a; record a A 192.0.2.1; key-file /nowhere/key "
          "} }\n",
          "f:1:12: 'tcp 80' has no 'address', and its source has none either\n"
-         "f:2:75: warning: '/nowhere/key' cannot be opened: No such file or directory; no name can be moved until it "
+         "f:2:72: warning: '/nowhere/key' cannot be opened: No such file or directory; no name can be moved until it "
          "is "
          "there and the ipmap is loaded again\n"},
     };
