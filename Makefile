@@ -189,6 +189,7 @@ PLAIN := SANITIZE= COVERAGE= DEBUG= FUZZING= BUILD=$(if $(SANITIZE)$(COVERAGE)$(
 FUZZ_frame   := arp
 FUZZ_icmp    := probes
 FUZZ_ipmap   := config
+FUZZ_key     := config
 FUZZ_control := control
 FUZZ_journal := effects
 FUZZ_netlink := netlink

@@ -106,17 +106,14 @@ static void resolve(const struct reader *reader, const struct source_draft *draf
     memcpy(ret->values.name, own->values.name, sizeof ret->values.name);
 }
 
-/* Where the next source's part of each of reader's lists begins. */
-struct drafts {
-    const struct nic_draft *nics;
-    const struct check_draft *checks;
-    const struct hook_draft *hooks;
-    const struct unit_draft *units;
+/* Where a source's part of each of reader's lists begins. */
+struct part {
+    size_t nic, check, hook, unit;
 };
 
 /* Its checks, hooks, units and DNS. What the pool holds of them is the ipmap's already. */
-static int build_services(const struct source_draft *draft, const struct drafts *from, struct ipmap *ipmap,
-                          struct ipmap_source *source)
+static int build_services(const struct reader *reader, const struct source_draft *draft, const struct part *part,
+                          struct ipmap *ipmap, struct ipmap_source *source)
 {
     source->checks = pool_alloc(&ipmap->pool, draft->n_checks * sizeof *source->checks);
     source->hooks = pool_alloc(&ipmap->pool, draft->n_hooks * sizeof *source->hooks);
@@ -124,16 +121,22 @@ static int build_services(const struct source_draft *draft, const struct drafts 
     if (!source->checks || !source->hooks || !source->units)
         return -ENOMEM;
     for (size_t i = 0; i < draft->n_checks; i++) {
-        source->checks[i] = from->checks[i].check;
-        source->checks[i].place = place_of(ipmap, &from->checks[i].place);
+        const struct check_draft *from = &reader->checks[part->check + i];
+
+        source->checks[i] = from->check;
+        source->checks[i].place = place_of(ipmap, &from->place);
     }
     for (size_t i = 0; i < draft->n_hooks; i++) {
-        source->hooks[i] = from->hooks[i].hook;
-        source->hooks[i].place = place_of(ipmap, &from->hooks[i].place);
+        const struct hook_draft *from = &reader->hooks[part->hook + i];
+
+        source->hooks[i] = from->hook;
+        source->hooks[i].place = place_of(ipmap, &from->place);
     }
     for (size_t i = 0; i < draft->n_units; i++) {
-        source->units[i] = from->units[i].unit;
-        source->units[i].place = place_of(ipmap, &from->units[i].place);
+        const struct unit_draft *from = &reader->units[part->unit + i];
+
+        source->units[i] = from->unit;
+        source->units[i].place = place_of(ipmap, &from->place);
     }
     source->n_checks = draft->n_checks;
     source->n_hooks = draft->n_hooks;
@@ -146,7 +149,7 @@ static int build_services(const struct source_draft *draft, const struct drafts 
 }
 
 /* Fills the source in; on failure it can be freed. */
-static int build_source(const struct reader *reader, const struct source_draft *draft, const struct drafts *from,
+static int build_source(const struct reader *reader, const struct source_draft *draft, const struct part *part,
                         struct ipmap *ipmap, struct ipmap_source *source)
 {
     struct settings settings;
@@ -158,13 +161,13 @@ static int build_source(const struct reader *reader, const struct source_draft *
     if (!source->nics)
         return -ENOMEM;
     for (size_t i = 0; i < draft->n_nics; i++) {
-        int r = build_nic(reader, &from->nics[i], &settings, ipmap, &source->nics[i]);
+        int r = build_nic(reader, &reader->nics[part->nic + i], &settings, ipmap, &source->nics[i]);
 
         if (r < 0)
             return r;
         source->n_nics++;
     }
-    return build_services(draft, from, ipmap, source);
+    return build_services(reader, draft, part, ipmap, source);
 }
 
 /* The messages keep the reader's own names, and may outlive the ipmap. */
@@ -184,7 +187,7 @@ static int copy_files(const struct reader *reader, struct ipmap *ipmap)
 
 static int build(struct reader *reader, struct ipmap *ipmap)
 {
-    struct drafts from = {reader->nics, reader->checks, reader->hooks, reader->units};
+    struct part part = {0};
     int r = copy_files(reader, ipmap);
 
     ipmap->pool = TAKE_POINTER(reader->pool);
@@ -198,13 +201,13 @@ static int build(struct reader *reader, struct ipmap *ipmap)
         ipmap->n_sources++;
         const struct source_draft *draft = &reader->sources[i];
 
-        r = build_source(reader, draft, &from, ipmap, &ipmap->sources[i]);
+        r = build_source(reader, draft, &part, ipmap, &ipmap->sources[i]);
         if (r < 0)
             return r;
-        from.nics += draft->n_nics;
-        from.checks += draft->n_checks;
-        from.hooks += draft->n_hooks;
-        from.units += draft->n_units;
+        part.nic += draft->n_nics;
+        part.check += draft->n_checks;
+        part.hook += draft->n_hooks;
+        part.unit += draft->n_units;
     }
     ipmap->n_addresses = reader->n_addresses;
     return 0;

@@ -79,10 +79,17 @@ bool apply_source(struct reader *reader, const struct statement *statement, stru
     return read_name(reader, name, BLOCK_SOURCE, source->settings.values.name) && add_source_name(reader, index);
 }
 
+/* Of a source that has one. */
+static const struct ip_address *first_address(const struct reader *reader, const struct source_draft *source)
+{
+    const struct nic_draft *first = &reader->nics[reader->n_nics - source->n_nics];
+
+    return &reader->addresses[first->first_address].ip;
+}
+
 void close_source(struct reader *reader, const struct frame *frame)
 {
     const struct source_draft *source = &reader->sources[frame->source];
-    const struct nic_draft *first = reader->nics + (reader->n_nics - source->n_nics);
 
     if (source->n_nics > 0)
         warn_of_hold_down(reader, &frame->first[STATEMENT_HOLD_DOWN], source->settings.values.hold_down_ns);
@@ -90,7 +97,7 @@ void close_source(struct reader *reader, const struct frame *frame)
     if (reader->n_errors != frame->errors || reader->status < 0)
         return;
     if (source->n_nics > 0)
-        close_source_checks(reader, source, &reader->addresses[first->first_address].ip);
+        close_source_checks(reader, source, first_address(reader, source));
     else if (source->dns)
         close_source_checks(reader, source, NULL);
     else
