@@ -21,8 +21,8 @@ struct file_text {
 int files_read(const char *path, size_t max, struct file_text *ret, char reason[static FILES_REASON]);
 
 /*
- * Reads a regular file of at most `max` bytes that holds a secret: nobody but its owner may read or write it, and when we
- * are root that must be root. -ENOENT with the reason where it cannot be opened, -EINVAL with the reason, or -ENOMEM.
+ * Reads a regular file of at most `max` bytes that holds a secret: nobody but its owner may read or write it, and when
+ * we are root that must be root. -ENOENT with the reason where it cannot be opened, -EINVAL with it, or -ENOMEM.
  */
 int files_read_secret(const char *path, size_t max, struct file_text *ret, char reason[static FILES_REASON]);
 

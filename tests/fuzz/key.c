@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a file with a TSIG key: what is accepted is a name, an algorithm and base64; nothing of it is in a reason. */
+/* Any bytes as a file with a TSIG key: what is accepted is a name, an algorithm and base64. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>

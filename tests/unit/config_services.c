@@ -350,9 +350,9 @@ static void test_key(void **state)
     expect(text, lines);
     expect(IN_SOURCE("dns { server ::1; zone a; record a A 192.0.2.1\nkey-file /dev/null }"),
            "f:2:1: warning: 'dns' is not in effect yet\nf:3:10: '/dev/null' is no regular file\n");
-    expect(IN_SOURCE("dns { server ::1; zone a; record a A 192.0.2.1\nkey-file /nowhere/key }"),
+    expect(IN_SOURCE("dns { server ::1; zone a; record a A 192.0.2.1\nkey-file /path/to/key }"),
            "f:2:1: warning: 'dns' is not in effect yet\n"
-           "f:3:10: warning: '/nowhere/key' cannot be opened: No such file or directory; no name can be moved until it "
+           "f:3:10: warning: '/path/to/key' cannot be opened: No such file or directory; no name can be moved until it "
            "is there and the ipmap is loaded again\n");
     if (geteuid() != 0)
         return;
@@ -365,7 +365,8 @@ static void test_key(void **state)
 }
 
 /* As many as there may be of something in a source, and one more. */
-static void check_limit(const char *before, const char *format, const char *after, unsigned limit, const char *refusal)
+static void check_limit(const char *before, const char *statement, const char *rest, const char *after, unsigned limit,
+                        const char *refusal)
 {
     for (unsigned more = 0; more < 2; more++) {
         char *text = NULL;
@@ -375,10 +376,8 @@ static void check_limit(const char *before, const char *format, const char *afte
 
         assert_non_null(out);
         fprintf(out, "source a {%s\n", before);
-        for (unsigned i = 1; i <= limit + more; i++) {
-            fprintf(out, format, i);
-            fputc('\n', out);
-        }
+        for (unsigned i = 1; i <= limit + more; i++)
+            fprintf(out, "%s%u%s\n", statement, i, rest);
         fprintf(out, "%snic e { 192.0.2.10/24 dev eth0 } }\n", after);
         assert_int_equal(fclose(out), 0);
         read_text(&world, text);
@@ -395,11 +394,11 @@ static void check_limit(const char *before, const char *format, const char *afte
 static void test_limits(void **state)
 {
     (void)state;
-    check_limit("", "probe tcp %u", "", LIMIT_CHECKS_PER_SOURCE, ": more than 1024 checks in one source\n");
-    check_limit("", "probe exec /x%u { }", "", LIMIT_CHECKS_PER_SOURCE, ": more than 1024 checks in one source\n");
-    check_limit("", "hook alarm /x%u", "", LIMIT_HOOKS_PER_SOURCE, "f:66:1: more than 64 hooks in one source\n");
-    check_limit("", "unit x%u.service", "", LIMIT_UNITS_PER_SOURCE, "f:66:1: more than 64 units in one source\n");
-    check_limit("dns { server ::1; zone a; key-file /nowhere/key", "record x%u.a A 192.0.2.1", "} ",
+    check_limit("", "probe tcp ", "", "", LIMIT_CHECKS_PER_SOURCE, ": more than 1024 checks in one source\n");
+    check_limit("", "probe exec /x", " { }", "", LIMIT_CHECKS_PER_SOURCE, ": more than 1024 checks in one source\n");
+    check_limit("", "hook alarm /x", "", "", LIMIT_HOOKS_PER_SOURCE, "f:66:1: more than 64 hooks in one source\n");
+    check_limit("", "unit x", ".service", "", LIMIT_UNITS_PER_SOURCE, "f:66:1: more than 64 units in one source\n");
+    check_limit("dns { server ::1; zone a; key-file /path/to/key", "record x", ".a A 192.0.2.1", "} ",
                 LIMIT_RECORDS_PER_SOURCE, "f:66:1: more than 64 records in one source\n");
 }
 

@@ -322,9 +322,9 @@ static void test_units(void **state)
     expect_rows(&row, 1);
 }
 
-#define DNS(statements) "dns { server ::1; key-file /nowhere/key\n" statements "}"
+#define DNS(statements) "dns { server ::1; key-file /path/to/key\n" statements "}"
 #define NO_KEY                                                                                                       \
-    "f:2:28: warning: '/nowhere/key' cannot be opened: No such file or directory; no name can be moved until it is " \
+    "f:2:28: warning: '/path/to/key' cannot be opened: No such file or directory; no name can be moved until it is " \
     "there and the ipmap is loaded again\n"
 
 static void test_dns(void **state)
@@ -397,17 +397,17 @@ static void test_policies(void **state)
         {"\nsource a { on service manual; probe tcp 1;" NIC, ""},
         {"\nsource a { force yes; probe tcp 1;" NIC, idle},
         {"\nsource a { probe tcp 1;" NIC "defaults { force yes }", idle},
-        {"\nsource a { dns { server ::1; zone a; record a A 192.0.2.1; key-file /nowhere/key } }\n",
+        {"\nsource a { dns { server ::1; zone a; record a A 192.0.2.1; key-file /path/to/key } }\n",
          "f:2:8: warning: no check watches this source: its names move by command alone\n"
-         "f:2:69: warning: '/nowhere/key' cannot be opened: No such file or directory; no name can be moved until it "
+         "f:2:69: warning: '/path/to/key' cannot be opened: No such file or directory; no name can be moved until it "
          "is "
          "there and the ipmap is loaded again\n"},
         {"\nsource a { hold-down 1s; probe tcp 1;" NIC,
          "f:2:12: warning: for so long two hosts answer for each address, because there is no agent on the source\n"},
-        {"source a { probe tcp 80\nhold-down 1s; dns { server ::1; zone a; record a A 192.0.2.1; key-file /nowhere/key "
+        {"source a { probe tcp 80\nhold-down 1s; dns { server ::1; zone a; record a A 192.0.2.1; key-file /path/to/key "
          "} }\n",
          "f:1:12: 'tcp 80' has no 'address', and its source has none either\n"
-         "f:2:72: warning: '/nowhere/key' cannot be opened: No such file or directory; no name can be moved until it "
+         "f:2:72: warning: '/path/to/key' cannot be opened: No such file or directory; no name can be moved until it "
          "is "
          "there and the ipmap is loaded again\n"},
     };
