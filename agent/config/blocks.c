@@ -194,7 +194,8 @@ static void enter(struct reader *reader, struct statement *statement, uint64_t e
 {
     struct frame *frame = push(reader, &statement->place);
 
-    frame->errors = errors;
+    /* What is wrong with a bad statement was told while it was read. */
+    frame->errors = errors - statement->bad;
     set_label(frame, statement);
     if (!statement->kind)
         return;

@@ -245,6 +245,11 @@ static void test_commands(void **state)
         {"probe exec \"curl x\"", "f:2:12: 'curl' is no absolute path of a program; there is no shell to find it\n"},
         {"force", "f:2:1: 'force' is not complete; force takes yes or no\n"},
         {"hook alarm \"/a", "f:2:12: this string has no end; '\"' was expected before the end of the line\n"},
+        {"fence \"/a {\ntimeout 1s }", "f:2:7: this string has no end; '\"' was expected before the end of the line\n"},
+        {"unit \"a {\ntimeout 1s }", "f:2:6: this string has no end; '\"' was expected before the end of the line\n"},
+        {"hook alarm, /a {\ntimeout 1s }",
+         "f:2:13: '/a' must have no ',' before it; hook takes pre-takeover, post-takeover, pre-failback, post-failback "
+         "or alarm, and a command\n"},
         {"probe tcp \"1 {\ninterval 1s }",
          "f:2:11: this string has no end; '\"' was expected before the end of the line\n"},
     };
