@@ -39,6 +39,7 @@ static enum core_state carried_state(const struct core_nic *to, enum core_state 
         return nic_idle_state(to);
     case CORE_UP:
     case CORE_LATE:
+    case CORE_PREPARING:
         return nic_idle_state(to);
     case CORE_CLAIMING:
     case CORE_HOLDING:
@@ -78,7 +79,8 @@ static void keep_own(struct core_nic *n, const struct core_nic *own)
 /* What was being gathered and watched starts over. */
 static void start_over(struct core_nic *n)
 {
-    n->suspected = n->intended = n->unasked = n->by_operator = n->approved = false;
+    n->suspected = n->intended = n->unasked = n->by_operator = n->approved = n->for_service = false;
+    gate_forget(n);
     n->asks = n->n_asked = 0;
     n->next_ask_ns = n->verify_until_ns = NSEC_NEVER;
     if (n->state != CORE_AWAITING)

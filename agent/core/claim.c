@@ -30,12 +30,18 @@ static enum core_reason refusal_of(const struct core *core, const struct core_ad
     return verify_address(core, a, target);
 }
 
+/* Claimed over whoever answers. */
+static bool is_forced(enum core_reason reason)
+{
+    return reason == CORE_REASON_FORCED || reason == CORE_REASON_SERVICE;
+}
+
 /* The kernel refused it here: the fallback NIC may take it, while the evidence is as fresh as verify wants it. */
 static bool claim_elsewhere(struct core *core, nsec_t now_ns, uint32_t address)
 {
     const struct core_address *a = &core->addresses[address];
     const struct core_nic *n = &core->nics[a->nic];
-    bool forced = n->reason == CORE_REASON_FORCED;
+    bool forced = is_forced(n->reason);
     uint16_t other = a->target[1];
 
     if (other == CORE_NO_TARGET || other == a->held_on || refusal_of(core, a, other, forced) != CORE_REASON_NONE)
@@ -114,9 +120,10 @@ void claim_begin(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reaso
     n->hold_off_ns = NSEC_UNSET;
     nic_enter(core, now_ns, nic, CORE_CLAIMING, reason);
     n->stands = stands;
-    claim_those(core, nic, true, reason == CORE_REASON_FORCED);
-    claim_those(core, nic, false, reason == CORE_REASON_FORCED);
-    n->by_operator = n->approved = n->moving = false;
+    claim_those(core, nic, true, is_forced(reason));
+    claim_those(core, nic, false, is_forced(reason));
+    n->by_operator = n->approved = n->moving = n->for_service = n->fenced = false;
+    gate_forget(n);
     nic_end_suspicion(core, nic);
     claims_settled(core, now_ns, nic);
 }
@@ -304,8 +311,9 @@ int core_failback(struct core *core, nsec_t now_ns, uint32_t nic)
         return -EINPROGRESS;
     if (n->n_held == 0 && n->n_claiming == 0 && n->n_releasing == 0 && !n->stands)
         return -EALREADY;
-    nic_blame(n, NO_ADDRESS, NULL, 0);
-    nic_release(core, now_ns, nic, CORE_REASON_OPERATOR);
+    if (n->leaving && n->leaves_for == CORE_REASON_OPERATOR)
+        return -EINPROGRESS;
+    gate_leave(core, now_ns, nic, CORE_REASON_OPERATOR);
     return 0;
 }
 
@@ -313,7 +321,8 @@ void nic_release(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reaso
 {
     struct core_nic *n = &core->nics[nic];
 
-    n->by_operator = n->approved = n->moving = n->homing = n->stands = false;
+    n->by_operator = n->approved = n->moving = n->homing = n->stands = n->leaving = n->fenced = false;
+    gate_forget(n);
     nic_end_suspicion(core, nic);
     nic_enter(core, now_ns, nic, CORE_RELEASING, reason);
     /* In reverse order, so that what came on first goes off last. */

@@ -40,6 +40,7 @@ int core_failover(struct core *core, nsec_t now_ns, uint32_t nic, bool force, st
     case CORE_UNSEEN:
     case CORE_LATE:
     case CORE_VERIFYING:
+    case CORE_PREPARING:
     case CORE_BLOCKED:
     case CORE_AWAITING:
     case CORE_LOST:
@@ -90,11 +91,12 @@ void core_pause(struct core *core, nsec_t now_ns, uint32_t source)
     for (uint32_t i = s->first_nic; i < s->first_nic + s->n_nics; i++) {
         struct core_nic *n = &core->nics[i];
 
-        if (n->state == CORE_VERIFYING && !n->by_operator && !n->moving)
+        if ((n->state == CORE_VERIFYING || n->state == CORE_PREPARING) && !n->by_operator && !n->moving)
             nic_enter(core, now_ns, i, nic_idle_state(n), CORE_REASON_NONE);
         n->approval_until_ns = NSEC_NEVER;
         nic_set_timer(core, i);
     }
+    service_pause(core, now_ns, source);
 }
 
 void core_resume(struct core *core, nsec_t now_ns, uint32_t source)
@@ -106,7 +108,7 @@ void core_resume(struct core *core, nsec_t now_ns, uint32_t source)
     for (uint32_t i = s->first_nic; i < s->first_nic + s->n_nics; i++) {
         struct core_nic *n = &core->nics[i];
 
-        if (n->state == CORE_VERIFYING)
+        if (n->state == CORE_VERIFYING || n->state == CORE_PREPARING)
             continue;
         nic_restart(core, i);
         if (n->state == CORE_LATE)

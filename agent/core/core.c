@@ -71,7 +71,7 @@ void nic_enter(struct core *core, nsec_t now_ns, uint32_t nic, enum core_state s
     n->reason = reason;
     core->lasting_changed = core->lasting_changed || outlasts(was) || outlasts(state);
     if (state != CORE_RELEASING && state != CORE_VERIFYING && state != CORE_CLAIMING)
-        n->moving = n->homing = false;
+        n->moving = n->homing = n->for_service = false;
     if (state != CORE_AWAITING)
         n->approval_until_ns = NSEC_NEVER;
     if (state != CORE_VERIFYING)
@@ -181,7 +181,7 @@ const char *core_state_name(enum core_state state)
         [CORE_BLOCKED] = "blocked",   [CORE_AWAITING] = "awaiting",
         [CORE_LOST] = "lost",         [CORE_CLAIMING] = "claiming",
         [CORE_HOLDING] = "holding",   [CORE_RELEASING] = "releasing",
-        [CORE_DISARMED] = "disarmed",
+        [CORE_DISARMED] = "disarmed", [CORE_PREPARING] = "preparing",
     };
 
     assert(state < CORE_STATES);

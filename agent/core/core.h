@@ -30,6 +30,13 @@
 #define CORE_FALSE_RETURNS_MAX 3
 /* RFC 5227 section 2.4: DEFEND_INTERVAL. */
 #define CORE_DEFEND_NS (10 * NSEC_PER_SEC)
+/* What must succeed before a claim, or come before a release, did not: tried again by itself after this. */
+#define CORE_GATE_AGAIN_NS (10 * NSEC_PER_SEC)
+#define CORE_LEAVE_AGAIN_NS (60 * NSEC_PER_SEC)
+/* The same of a takeover for a failed service. */
+#define CORE_SERVICE_AGAIN_NS (30 * NSEC_PER_SEC)
+/* A host that was fenced, and answers for so long after it, was not. */
+#define CORE_FENCED_NS (60 * NSEC_PER_SEC)
 /* NICs of a source that are taken over within this time of each other are one event for damping. */
 #define CORE_SAME_EVENT_NS (10 * NSEC_PER_SEC)
 
@@ -39,6 +46,7 @@ enum core_state {
     CORE_UP,        /* answers */
     CORE_LATE,      /* a round or more was missed */
     CORE_VERIFYING, /* lost, or an operator asked: is it really free, and are we not cut off? */
+    CORE_PREPARING, /* free; waits for what must succeed before a claim, and is verified again after it */
     CORE_BLOCKED,   /* lost, but it must not be taken over now; tried again after fresh misses */
     CORE_AWAITING,  /* lost; waits for approve or deny */
     CORE_LOST,      /* lost, and left alone: by policy or because it was denied */
@@ -74,7 +82,30 @@ enum core_reason {
     CORE_REASON_FORCED,         /* by an operator, against the evidence */
     CORE_REASON_ADOPTED,        /* held already when we started */
     CORE_REASON_HOME,           /* taken over, and back on the first choice of target NIC */
+    CORE_REASON_VETOED,         /* a hook before the takeover said no */
+    CORE_REASON_NOT_FENCED,     /* the fence failed, or did not put an end to the source */
+    CORE_REASON_STAYS,          /* held on: a hook before the failback said no, or a unit did not stop */
+    CORE_REASON_SERVICE,        /* taken over because a service of it failed, though the host may answer */
+    CORE_REASON_NO_FENCE,       /* a service failed, and the file has neither a fence nor `force` */
+    CORE_REASON_SERVICE_UNSEEN, /* its services were never seen to work since watching began */
+    CORE_REASON_NAME_FAILED,    /* the name could not be moved */
     CORE_REASONS
+};
+
+/* State of a source's services, beside those of its NICs: service.c. */
+enum core_service {
+    CORE_SERVICE_UNKNOWN,   /* no check of it, or none has run yet */
+    CORE_SERVICE_PASSING,   /* all checks pass */
+    CORE_SERVICE_FAILED,    /* a check failed; nothing is done about it: service_reason */
+    CORE_SERVICE_AWAITING,  /* waits for approve or deny */
+    CORE_SERVICE_PREPARING, /* waits for what must succeed before a takeover */
+    CORE_SERVICE_FENCED,    /* fenced: its NICs are claimed as soon as they are lost */
+    /* of a source without addresses, whose name moves */
+    CORE_SERVICE_CLAIMING,  /* the name is being moved here */
+    CORE_SERVICE_HOLDING,   /* we stand in */
+    CORE_SERVICE_RELEASING, /* the name is being moved back */
+    CORE_SERVICE_DISARMED,  /* given back: not taken over before all checks passed once */
+    CORE_SERVICES           /* how many; no state */
 };
 
 enum core_policy {
@@ -176,6 +207,13 @@ struct core_nic {
     bool damped;                   /* the source was taken over too often when evidence began: a person is asked */
     bool stands;                   /* a takeover that was cut short on its way to a target NIC: it is gone on with */
     bool approved;                 /* this verify answers a question: the loss was found before, a person approved */
+    bool preparing;                /* CORE_PREPARE went out, and its answer did not come yet */
+    bool prepared;                 /* what must succeed before a claim did, and the source was silent since */
+    bool fenced;                   /* the source was fenced for a failed service: its loss leads to a claim */
+    bool for_service;              /* this verify is for a failed service: that the host answers is no obstacle */
+    bool leaving;                  /* CORE_LEAVE went out, and its answer did not come yet */
+    enum core_reason leaves_for;   /* why it is to be released after that */
+    nsec_t leave_again_ns;         /* it was refused: not tried again by itself before this */
     bool intended;                 /* the intent to claim was broadcast since evidence_ns */
     bool unasked;                  /* the newest broadcast did not leave for some address, which is asked for again */
     bool asked_apart;              /* no rounds ask for some address by ARP or ND: verify has to */
@@ -243,12 +281,26 @@ struct core_source {
     nsec_t verify_spacing_ns;   /* from one to the next, and the most that an answer to the last may take */
     nsec_t approval_timeout_ns; /* NSEC_NEVER */
     bool approval_default_approve;
+    bool gated;                 /* something must succeed before a claim: CORE_PREPARE */
+    bool leaves_first;          /* something must come before a release: CORE_LEAVE */
+    bool has_fence;             /* part of the first is a fence: a failed service may then be acted upon */
+    bool service_force;         /* a failed service may be taken over while the host answers */
+    enum core_policy on_service; /* when a service failed */
     uint32_t max_takeovers;     /* by itself within takeovers_within_ns; then a person is asked; 0: no limit */
     nsec_t takeovers_within_ns; /* only where there is a limit */
     /* kept by the core */
     bool paused;                              /* watched, but nothing is decided by itself */
     nsec_t takeovers_ns[LIMIT_TAKEOVERS_MAX]; /* when takeovers that count began: the newest, in any order */
     uint32_t n_takeovers;                     /* of these */
+    enum core_service service;
+    enum core_reason service_reason; /* why it is in that state */
+    bool service_seen;               /* all of its checks passed at the same time since watching began */
+    bool service_leaving;            /* the same for CORE_LEAVE, of its name */
+    enum core_reason service_leaves_for; /* why the name is to be released after that */
+    bool service_preparing;          /* CORE_PREPARE went out for it, and its answer did not come yet */
+    nsec_t service_since_ns;         /* in this state */
+    nsec_t service_ok_ns;            /* since when all checks pass, without a gap; 0: they do not */
+    nsec_t service_again_ns;         /* it was refused or failed: not tried again by itself before this; 0 */
 };
 
 enum core_action_type {
@@ -267,16 +319,25 @@ enum core_action_type {
     CORE_RETURN_PROBED,   /* the source, at `mac`, is about to use it (RFC 5227 probe): say so */
     CORE_CONFLICT,        /* somebody else, at `mac`, uses `address`, which we hold: say so */
     CORE_CHANGED,         /* `nic` went from state `was` to the one it has: say so */
+    CORE_PREPARE,         /* run what must succeed before a claim of `nic`; answer by core_on_prepared. Without a nic: of
+                             `source`, because a service of it failed; answer by core_on_service_prepared */
+    CORE_LEAVE,           /* run what must come before a release of `nic` (or of the name of `source`); answer by core_on_left
+                             (or core_on_service_left) */
+    CORE_CLAIM_NAME,      /* of `source`; answer by core_on_name_claimed */
+    CORE_RELEASE_NAME,    /* of `source`; answer by core_on_name_released */
+    CORE_SERVICE_CHANGED, /* `source`'s services went from `service_was` to the state that they have: say so */
 };
 
 struct core_action {
     enum core_action_type type;
-    uint32_t nic;
+    uint32_t source; /* of CORE_PREPARE, CORE_LEAVE and what is about names and services */
+    uint32_t nic;    /* UINT32_MAX: none, in these */
     uint32_t address;
     uint16_t target;
     bool intent;
     struct mac_address mac;
     enum core_state was;
+    enum core_service service_was;
 };
 
 /* Called in the middle of an event: must not call back into the core. */
@@ -385,8 +446,31 @@ void core_on_gone_with_nic(struct core *core, nsec_t now_ns, uint32_t address);
 /* Found at start: `address` is on `target` and carries our mark. */
 void core_on_adopted(struct core *core, nsec_t now_ns, uint32_t address, uint16_t target);
 
+/*
+ * What had to succeed before a claim, or come before a release, did: CORE_REASON_NONE. Or it did not: CORE_REASON_VETOED,
+ * CORE_REASON_NOT_FENCED; CORE_REASON_STAYS. Of a NIC that does not wait for it any more, it is passed over.
+ */
+void core_on_prepared(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason);
+void core_on_left(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason);
+/*
+ * A round of one of the source's checks was judged: now all of them pass, or (`failed`) one is failed. To be told of each
+ * round, unless neither is known. No check runs while an address of the source is held.
+ */
+void core_on_service(struct core *core, nsec_t now_ns, uint32_t source, bool failed);
+/* As for a NIC. */
+void core_on_service_prepared(struct core *core, nsec_t now_ns, uint32_t source, enum core_reason reason);
+void core_on_service_left(struct core *core, nsec_t now_ns, uint32_t source, enum core_reason reason);
+/* The name server's answer; `error` 0 or negative errno. */
+void core_on_name_claimed(struct core *core, nsec_t now_ns, uint32_t source, int error);
+void core_on_name_released(struct core *core, nsec_t now_ns, uint32_t source, int error);
+
 nsec_t core_deadline(const struct core *core);
 void core_on_time(struct core *core, nsec_t now_ns);
+
+/* A new file: what is known of the services of a source. Called beside core_carry, also where there is no NIC. */
+void core_carry_service(struct core *to, uint32_t to_source, const struct core *from, uint32_t from_source);
+/* An agent before us moved the name of a source without addresses here. */
+void core_restore_name(struct core *core, nsec_t now_ns, uint32_t source);
 
 /* Commands. What a refusal is about. */
 struct core_refusal {
@@ -404,6 +488,11 @@ int core_failover(struct core *core, nsec_t now_ns, uint32_t nic, bool force, st
 int core_failback(struct core *core, nsec_t now_ns, uint32_t nic);
 int core_approve(struct core *core, nsec_t now_ns, uint32_t nic);
 int core_deny(struct core *core, nsec_t now_ns, uint32_t nic);
+/* The same on the services of a source, and on the name of one without addresses. */
+int core_failover_service(struct core *core, nsec_t now_ns, uint32_t source);
+int core_failback_service(struct core *core, nsec_t now_ns, uint32_t source);
+int core_approve_service(struct core *core, nsec_t now_ns, uint32_t source);
+int core_deny_service(struct core *core, nsec_t now_ns, uint32_t source);
 /* The new file has other targets for what was held, which the caller released: it goes there, if verify allows. */
 void core_move(struct core *core, nsec_t now_ns, uint32_t nic);
 /* Pausing ends automatic verifies, and questions wait for a person alone; resuming asks for fresh misses. */
@@ -422,3 +511,4 @@ uint16_t core_path(const struct core *core, uint32_t address);
 bool core_source_is_lost(const struct core *core, uint32_t source);
 
 const char *core_state_name(enum core_state state);
+const char *core_service_name(enum core_service service);

@@ -31,16 +31,18 @@ static bool counts(const struct core *core, nsec_t now_ns, const struct core_nic
     return n->n_held == 0 && !n->awaited && !goes_with_another(core, now_ns, n);
 }
 
-bool damping_applies(const struct core *core, nsec_t now_ns, const struct core_nic *n)
+bool damping_is_full(const struct core_source *s, nsec_t now_ns)
 {
-    const struct core_source *s = &core->sources[n->source];
     uint32_t recent = 0;
 
-    if (s->max_takeovers == 0 || !counts(core, now_ns, n))
-        return false;
     for (uint32_t i = 0; i < s->n_takeovers; i++)
         recent += s->takeovers_ns[i] > now_ns - s->takeovers_within_ns;
-    return recent >= s->max_takeovers;
+    return s->max_takeovers > 0 && recent >= s->max_takeovers;
+}
+
+bool damping_applies(const struct core *core, nsec_t now_ns, const struct core_nic *n)
+{
+    return counts(core, now_ns, n) && damping_is_full(&core->sources[n->source], now_ns);
 }
 
 /* In the place of the oldest, where there is no other. */
@@ -60,12 +62,16 @@ static void note(struct core_source *s, nsec_t at_ns)
     s->takeovers_ns[place] = at_ns;
 }
 
+void damping_note(struct core *core, nsec_t now_ns, uint32_t source)
+{
+    note(&core->sources[source], now_ns);
+    core->lasting_changed = true;
+}
+
 void damping_count(struct core *core, nsec_t now_ns, const struct core_nic *n)
 {
-    if (counts(core, now_ns, n)) {
-        note(&core->sources[n->source], now_ns);
-        core->lasting_changed = true;
-    }
+    if (counts(core, now_ns, n))
+        damping_note(core, now_ns, n->source);
 }
 
 void damping_carry(struct core_source *to, const struct core_source *from)

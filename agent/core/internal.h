@@ -5,6 +5,7 @@
 #include "agent/core/core.h"
 
 #define NO_ADDRESS UINT32_MAX
+#define NO_NIC UINT32_MAX
 
 /* core.c: states and timers */
 void nic_enter(struct core *core, nsec_t now_ns, uint32_t nic, enum core_state state, enum core_reason reason);
@@ -66,6 +67,24 @@ nsec_t approval_until(const struct core *core, nsec_t now_ns, const struct core_
 /* Whether the address must not be claimed on `target`, and why; CORE_REASON_NONE: it may. */
 enum core_reason verify_address(const struct core *core, const struct core_address *a, uint16_t target);
 
+/* Gathers and judges the evidence once more, whatever there was before. */
+void verify_begin_anew(struct core *core, nsec_t now_ns, uint32_t nic);
+/* For a failed service: a witness is wanted, but the host may answer. */
+void verify_begin_for_service(struct core *core, nsec_t now_ns, uint32_t nic);
+
+/* gate.c: what must succeed before a claim, and come before a release */
+/* Whether the NIC may not be claimed yet. */
+bool gate_is_shut(const struct core *core, const struct core_nic *n);
+void gate_prepare(struct core *core, nsec_t now_ns, uint32_t nic);
+/* The source is alive, or claimed: what was prepared counts no more. */
+void gate_forget(struct core_nic *n);
+/* Releases the NIC for `reason`, at once or after what must come before. */
+void gate_leave(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason);
+
+/* service.c */
+/* What would be done by itself is not. */
+void service_pause(struct core *core, nsec_t now_ns, uint32_t source);
+
 /* hold.c */
 /* `target` lost or regained its carrier: what is held moves, or says that it cannot be reached. */
 void hold_on_link(struct core *core, nsec_t now_ns, uint32_t nic, uint16_t target);
@@ -103,6 +122,9 @@ void return_on_probe(struct core *core, nsec_t now_ns, uint32_t address, const s
 bool damping_applies(const struct core *core, nsec_t now_ns, const struct core_nic *n);
 /* A new file stands for the old one. */
 void damping_carry(struct core_source *to, const struct core_source *from);
+/* Whether the source was taken over so often of late; and that it was. */
+bool damping_is_full(const struct core_source *s, nsec_t now_ns);
+void damping_note(struct core *core, nsec_t now_ns, uint32_t source);
 /* One begins by itself. */
 void damping_count(struct core *core, nsec_t now_ns, const struct core_nic *n);
 

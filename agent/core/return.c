@@ -120,11 +120,14 @@ static void judge_return(struct core *core, nsec_t now_ns, uint32_t nic)
 
     if (n->back_since_ns == NSEC_UNSET || n->state != CORE_HOLDING || !gives_back_by_itself(core, n) ||
         now_ns - n->back_since_ns < core->sources[n->source].hold_down_ns ||
-        n->watched_ns == now_ns) /* until now it could not be asked whether it stays */
+        n->watched_ns == now_ns || /* until now it could not be asked whether it stays */
+        now_ns < n->leave_again_ns || n->leaving)
+        return;
+    /* It was taken over although it answered, for a service that failed: that it answers says nothing. */
+    if (n->reason == CORE_REASON_SERVICE)
         return;
     n->by_probe = false;
-    nic_blame(n, NO_ADDRESS, NULL, 0);
-    nic_release(core, now_ns, nic, CORE_REASON_RETURNED);
+    gate_leave(core, now_ns, nic, CORE_REASON_RETURNED);
 }
 
 void return_end_proof(struct core *core, uint32_t nic)

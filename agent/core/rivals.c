@@ -12,7 +12,8 @@
 static bool may_yield(const struct core_nic *n)
 {
     return n->suspected && !n->by_operator && n->n_held == 0 &&
-           (n->state == CORE_UNSEEN || n->state == CORE_LATE || n->state == CORE_VERIFYING || n->state == CORE_BLOCKED);
+           (n->state == CORE_UNSEEN || n->state == CORE_LATE || n->state == CORE_VERIFYING ||
+            n->state == CORE_PREPARING || n->state == CORE_BLOCKED);
 }
 
 void core_on_rival(struct core *core, nsec_t now_ns, uint32_t address, const struct mac_address *mac)
@@ -40,7 +41,7 @@ void core_on_rival(struct core *core, nsec_t now_ns, uint32_t address, const str
     n->hold_off_ns = nsec_max(n->hold_off_ns, now_ns + CORE_YIELD_NS);
     n->stands = n->stands || n->moving;
     nic_blame(n, address, mac, 0);
-    if (n->state == CORE_VERIFYING || n->state == CORE_LATE)
+    if (n->state == CORE_VERIFYING || n->state == CORE_PREPARING || n->state == CORE_LATE)
         nic_enter(core, now_ns, a->nic, n->armed ? CORE_BLOCKED : nic_idle_state(n), CORE_REASON_RIVAL);
     nic_restart(core, a->nic);
 }

@@ -26,6 +26,9 @@ enum core_policy nic_policy(const struct core *core, const struct core_nic *n)
 {
     enum core_policy policy = policy_of_file(core, n);
 
+    /* Whoever had it fenced wanted it to be taken over. */
+    if (n->fenced)
+        return CORE_POLICY_AUTOMATIC;
     return policy == CORE_POLICY_AUTOMATIC && n->damped ? CORE_POLICY_MANUAL : policy;
 }
 
@@ -165,7 +168,7 @@ void core_on_unasked(struct core *core, nsec_t now_ns, uint32_t address)
 /* Whether a verify of this NIC that finds nothing ends in a claim, and not in a question. */
 static bool would_claim(const struct core *core, const struct core_nic *n)
 {
-    return n->by_operator || n->moving || nic_policy(core, n) == CORE_POLICY_AUTOMATIC;
+    return n->by_operator || n->moving || n->for_service || nic_policy(core, n) == CORE_POLICY_AUTOMATIC;
 }
 
 /* Broadcasts for all its addresses that are still to be sent before it may be judged. */
@@ -198,6 +201,8 @@ static bool asked_enough(const struct core *core, nsec_t now_ns, const struct co
  */
 static bool in_use(const struct core_nic *n, const struct core_address *a)
 {
+    if (n->for_service)
+        return false;
     if (n->moving && n->back_since_ns != NSEC_UNSET)
         return true;
     return a->life == CORE_LIFE_UP || (a->heard_ns != NSEC_UNSET && a->heard_ns >= n->evidence_ns);
@@ -284,7 +289,7 @@ static void give_up(struct core *core, nsec_t now_ns, uint32_t nic, enum core_re
     nic_blame(n, address, reason == CORE_REASON_IN_USE ? &core->addresses[address].heard_mac : NULL, 0);
     if (n->moving)
         n->stands = reason != CORE_REASON_IN_USE;
-    n->by_operator = n->approved = n->moving = false;
+    n->by_operator = n->approved = n->moving = n->for_service = false;
     nic_enter(core, now_ns, nic, (n->armed || is_cut_off) && n->n_held == 0 ? CORE_BLOCKED : nic_idle_state(n), reason);
     nic_restart(core, nic);
 }
@@ -324,6 +329,14 @@ static void conclude(struct core *core, nsec_t now_ns, uint32_t nic, const struc
     if (n->moving) {
         /* The takeover was decided long ago; where it goes is no question of policy. */
         claim_begin(core, now_ns, nic, CORE_REASON_LOST);
+        return;
+    }
+    if (n->for_service) {
+        claim_begin(core, now_ns, nic, CORE_REASON_SERVICE);
+        return;
+    }
+    if (would_claim(core, n) && gate_is_shut(core, n) && (n->by_operator || !f->witness_missing)) {
+        gate_prepare(core, now_ns, nic);
         return;
     }
     if (n->by_operator) {
@@ -389,6 +402,18 @@ void verify_begin(struct core *core, nsec_t now_ns, uint32_t nic)
     if (!core->nics[nic].suspected || core->nics[nic].evidence_ns < core->nics[nic].hold_off_ns)
         verify_gather(core, now_ns, nic);
     verify_enter(core, now_ns, nic);
+}
+
+void verify_begin_anew(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    verify_gather(core, now_ns, nic);
+    verify_begin(core, now_ns, nic);
+}
+
+void verify_begin_for_service(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    core->nics[nic].for_service = true;
+    verify_begin_anew(core, now_ns, nic);
 }
 
 void verify_begin_for_move(struct core *core, nsec_t now_ns, uint32_t nic)

@@ -98,8 +98,9 @@ static void nic_alive(struct core *core, nsec_t now_ns, uint32_t nic)
             nic_enter(core, now_ns, nic, nic_idle_state(n), CORE_REASON_NONE);
         break;
     case CORE_VERIFYING:
+    case CORE_PREPARING:
         /* What a person asked for, or is on its way already, ends by verify itself, which says who answers. */
-        if (!n->by_operator && !n->moving && !nic_is_lost(n))
+        if (!n->by_operator && !n->for_service && !n->moving && !nic_is_lost(n))
             nic_enter(core, now_ns, nic, nic_idle_state(n), CORE_REASON_NONE);
         break;
     case CORE_CLAIMING:
@@ -189,8 +190,7 @@ static void nic_judge(struct core *core, nsec_t now_ns, uint32_t nic)
         if ((n->reason == CORE_REASON_POLICY_MANUAL || n->reason == CORE_REASON_POLICY_NOTIFY) &&
             nic_policy(core, n) == CORE_POLICY_AUTOMATIC) {
             /* What was found then may be long past. */
-            verify_gather(core, now_ns, nic);
-            verify_begin(core, now_ns, nic);
+            verify_begin_anew(core, now_ns, nic);
         }
         break;
     case CORE_HOLDING:
@@ -199,6 +199,7 @@ static void nic_judge(struct core *core, nsec_t now_ns, uint32_t nic)
             nic_take(core, now_ns, nic);
         break;
     case CORE_VERIFYING:
+    case CORE_PREPARING:
     case CORE_CLAIMING:
     case CORE_RELEASING:
     case CORE_STATES:
@@ -293,6 +294,7 @@ void core_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const st
     n->seen = true;
     n->armed = true;
     n->disarmed = false;
+    gate_forget(n);
     if (was_up && (n->state == CORE_UP || n->state == CORE_HOLDING))
         return;
     nic_alive(core, now_ns, a->nic);
@@ -382,7 +384,8 @@ static bool nobody_to_tell(const struct core *core, const struct core_nic *n)
 /* Watched, and nothing decided that would outlast the evidence. */
 static bool is_undecided(enum core_state state)
 {
-    return state == CORE_UP || state == CORE_LATE || state == CORE_VERIFYING || state == CORE_BLOCKED;
+    return state == CORE_UP || state == CORE_LATE || state == CORE_VERIFYING || state == CORE_PREPARING ||
+           state == CORE_BLOCKED;
 }
 
 /* The source has to be seen alive again before it can be lost. */

@@ -216,5 +216,11 @@ void actions_handle(void *userdata, const struct core_action *action)
         agent->changed = true;
         tell_change(agent, action->nic, action->was);
         break;
+    case CORE_PREPARE:
+    case CORE_LEAVE:
+    case CORE_CLAIM_NAME:
+    case CORE_RELEASE_NAME:
+    case CORE_SERVICE_CHANGED:
+        break;
     }
 }

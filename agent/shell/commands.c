@@ -165,7 +165,7 @@ static bool failover_over(const struct agent *agent, struct owed *owed, const st
 
         if (!in_scope(&plan->core, scope, i))
             continue;
-        if (n->state == CORE_VERIFYING || n->state == CORE_CLAIMING)
+        if (n->state == CORE_VERIFYING || n->state == CORE_PREPARING || n->state == CORE_CLAIMING)
             return false;
         if (n->state != CORE_HOLDING) {
             tell_reason(agent, i, reason, sizeof reason);
@@ -201,7 +201,7 @@ static bool failback_over(const struct agent *agent, struct owed *owed, const st
 
         if (!in_scope(&plan->core, scope, i))
             continue;
-        if (n->state == CORE_RELEASING)
+        if (n->state == CORE_RELEASING || n->leaving)
             return false;
         if (n->n_held > 0) {
             tell_reason(agent, i, reason, sizeof reason);

@@ -192,7 +192,7 @@ static void fill_nic(const struct agent *agent, nsec_t now_ns, uint32_t nic, str
 static const uint8_t badness[CORE_STATES] = {
     [CORE_UP] = 0,       [CORE_UNSEEN] = 1,    [CORE_DISARMED] = 2, [CORE_LATE] = 3,
     [CORE_HOLDING] = 4,  [CORE_RELEASING] = 5, [CORE_CLAIMING] = 6, [CORE_VERIFYING] = 7,
-    [CORE_AWAITING] = 8, [CORE_LOST] = 9,      [CORE_BLOCKED] = 10,
+    [CORE_PREPARING] = 7, [CORE_AWAITING] = 8, [CORE_LOST] = 9,      [CORE_BLOCKED] = 10,
 };
 
 static void fill_source(const struct agent *agent, nsec_t now_ns, uint32_t source, struct sheets *sheets)

@@ -35,6 +35,14 @@ static const char *const reason_texts[CORE_REASONS] = {
     [CORE_REASON_FORCED] = "forced by an operator: if the source is alive, two hosts answer now",
     [CORE_REASON_ADOPTED] = "held already when the agent started",
     [CORE_REASON_HOME] = "back on the first choice of target NIC",
+    [CORE_REASON_VETOED] = "a hook before the takeover said no",
+    [CORE_REASON_NOT_FENCED] = "the source could not be fenced",
+    [CORE_REASON_STAYS] = "what has to come before the failback failed: see its hooks and units",
+    [CORE_REASON_SERVICE] = "a service of the source failed",
+    [CORE_REASON_NO_FENCE] =
+        "a service failed, the host answers, and the file has neither a fence nor `force yes`: standinctl failover --force",
+    [CORE_REASON_SERVICE_UNSEEN] = "its services were never seen to work since watching began",
+    [CORE_REASON_NAME_FAILED] = "the name could not be moved",
 };
 
 static const struct ip_address *ip_of(const struct agent *agent, uint32_t address)
@@ -134,6 +142,7 @@ static int priority_of(enum core_state state, enum core_reason reason)
     case CORE_VERIFYING:
     case CORE_STATES:
         return LOG_DEBUG;
+    case CORE_PREPARING:
     case CORE_UP:
     case CORE_CLAIMING:
     case CORE_RELEASING:

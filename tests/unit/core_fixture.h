@@ -49,7 +49,7 @@ static inline void record(void *userdata, const struct core_action *action)
     struct world *w = userdata;
 
     assert_true(w->n_actions < ACTIONS_MAX);
-    w->became[w->n_actions] = w->nics[action->nic].state;
+    w->became[w->n_actions] = action->nic == UINT32_MAX ? CORE_STATES : w->nics[action->nic].state;
     w->actions[w->n_actions++] = *action;
     if (action->type == CORE_CLAIM)
         assert_true(w->targets[action->target].fit);
@@ -176,7 +176,8 @@ static inline void check_state(const struct world *w, uint32_t nic)
     assert_true(n->approval_until_ns == NSEC_NEVER || n->state == CORE_AWAITING);
     assert_true(n->suspected ||
                 (n->next_ask_ns == NSEC_NEVER && n->state != CORE_VERIFYING && n->asks == 0 && n->n_asked == 0));
-    assert_true(!n->by_operator || n->state == CORE_VERIFYING);
+    assert_true(!n->by_operator || n->state == CORE_VERIFYING || n->state == CORE_PREPARING);
+    assert_true(n->state != CORE_PREPARING || (n->preparing && w->sources[n->source].gated));
     assert_true(n->yields <= CORE_YIELDS_MAX);
     due_ns = n->verify_until_ns < due_ns ? n->verify_until_ns : due_ns;
     due_ns = n->approval_until_ns < due_ns ? n->approval_until_ns : due_ns;
