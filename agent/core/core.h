@@ -281,26 +281,26 @@ struct core_source {
     nsec_t verify_spacing_ns;   /* from one to the next, and the most that an answer to the last may take */
     nsec_t approval_timeout_ns; /* NSEC_NEVER */
     bool approval_default_approve;
-    bool gated;                 /* something must succeed before a claim: CORE_PREPARE */
-    bool leaves_first;          /* something must come before a release: CORE_LEAVE */
-    bool has_fence;             /* part of the first is a fence: a failed service may then be acted upon */
-    bool service_force;         /* a failed service may be taken over while the host answers */
+    bool gated;                  /* something must succeed before a claim: CORE_PREPARE */
+    bool leaves_first;           /* something must come before a release: CORE_LEAVE */
+    bool has_fence;              /* part of the first is a fence: a failed service may then be acted upon */
+    bool service_force;          /* a failed service may be taken over while the host answers */
     enum core_policy on_service; /* when a service failed */
-    uint32_t max_takeovers;     /* by itself within takeovers_within_ns; then a person is asked; 0: no limit */
-    nsec_t takeovers_within_ns; /* only where there is a limit */
+    uint32_t max_takeovers;      /* by itself within takeovers_within_ns; then a person is asked; 0: no limit */
+    nsec_t takeovers_within_ns;  /* only where there is a limit */
     /* kept by the core */
     bool paused;                              /* watched, but nothing is decided by itself */
     nsec_t takeovers_ns[LIMIT_TAKEOVERS_MAX]; /* when takeovers that count began: the newest, in any order */
     uint32_t n_takeovers;                     /* of these */
     enum core_service service;
-    enum core_reason service_reason; /* why it is in that state */
-    bool service_seen;               /* all of its checks passed at the same time since watching began */
-    bool service_leaving;            /* the same for CORE_LEAVE, of its name */
+    enum core_reason service_reason;     /* why it is in that state */
+    bool service_seen;                   /* all of its checks passed at the same time since watching began */
+    bool service_leaving;                /* the same for CORE_LEAVE, of its name */
     enum core_reason service_leaves_for; /* why the name is to be released after that */
-    bool service_preparing;          /* CORE_PREPARE went out for it, and its answer did not come yet */
-    nsec_t service_since_ns;         /* in this state */
-    nsec_t service_ok_ns;            /* since when all checks pass, without a gap; 0: they do not */
-    nsec_t service_again_ns;         /* it was refused or failed: not tried again by itself before this; 0 */
+    bool service_preparing;              /* CORE_PREPARE went out for it, and its answer did not come yet */
+    nsec_t service_since_ns;             /* in this state */
+    nsec_t service_ok_ns;                /* since when all checks pass, without a gap; 0: they do not */
+    nsec_t service_again_ns;             /* it was refused or failed: not tried again by itself before this; 0 */
 };
 
 enum core_action_type {
@@ -319,9 +319,9 @@ enum core_action_type {
     CORE_RETURN_PROBED,   /* the source, at `mac`, is about to use it (RFC 5227 probe): say so */
     CORE_CONFLICT,        /* somebody else, at `mac`, uses `address`, which we hold: say so */
     CORE_CHANGED,         /* `nic` went from state `was` to the one it has: say so */
-    CORE_PREPARE,         /* run what must succeed before a claim of `nic`; answer by core_on_prepared. Without a nic: of
+    CORE_PREPARE, /* run what must succeed before a claim of `nic`; answer by core_on_prepared. Without a nic: of
                              `source`, because a service of it failed; answer by core_on_service_prepared */
-    CORE_LEAVE,           /* run what must come before a release of `nic` (or of the name of `source`); answer by core_on_left
+    CORE_LEAVE,   /* run what must come before a release of `nic` (or of the name of `source`); answer by core_on_left
                              (or core_on_service_left) */
     CORE_CLAIM_NAME,      /* of `source`; answer by core_on_name_claimed */
     CORE_RELEASE_NAME,    /* of `source`; answer by core_on_name_released */

@@ -370,7 +370,8 @@ void core_carry_service(struct core *to, uint32_t to_source, const struct core *
     s->service_ok_ns = old->service_ok_ns;
     s->service_again_ns = old->service_again_ns;
     /* What the old file asked or left to a person is decided anew where the new one says otherwise. */
-    if (s->on_service != old->on_service && (s->service == CORE_SERVICE_AWAITING || s->service == CORE_SERVICE_FAILED)) {
+    if (s->on_service != old->on_service &&
+        (s->service == CORE_SERVICE_AWAITING || s->service == CORE_SERVICE_FAILED)) {
         s->service = CORE_SERVICE_FAILED;
         s->service_reason = CORE_REASON_NONE;
         s->service_again_ns = NSEC_UNSET;
