@@ -194,6 +194,7 @@ FUZZ_control := control
 FUZZ_journal := effects
 FUZZ_netlink := netlink
 FUZZ_guard   := guard
+FUZZ_job     := effects
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
 folder_of_fuzzer = $(or $(FUZZ_$(1)),$(error tests/fuzz/$(1).c needs a line FUZZ_$(1) in the Makefile))
 $(FUZZERS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $$(call archives_of,$$(call folder_of_fuzzer,$$*))

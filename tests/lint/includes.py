@@ -20,7 +20,7 @@ LIBRARIES = {
     "libmnl/": {"netlink"},
     "linux/netfilter": {"netlink"},
     "pcap": {"arp"},
-    "jansson.h": {"control", "shell"},
+    "jansson.h": {"control", "effects", "shell"},
     # Threads are for what must wait for a disk.
     "pthread.h": {"effects", "shell"},
     "semaphore.h": {"effects"},
