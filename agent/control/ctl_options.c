@@ -206,7 +206,7 @@ int ctl_options_parse(int argc, char **argv, struct ctl_options *ret, FILE *err)
         r = find_command(argv[optind], &options, err);
         if (r == 0)
             r = set_operand(&options, argv + optind + 1, argc - optind - 1, err);
-        if (r == 0 && options.force && options.command != CTL_FAILOVER)
+        if (r == 0 && options.force && options.command != CTL_FAILOVER && options.command != CTL_FAILBACK)
             r = usage(err, "`%s` does not take --force", options.command_name);
         if (r != 0)
             return r;

@@ -87,6 +87,30 @@ static const struct field nic_fields[] = {
     END,
 };
 
+static const struct field check_fields[] = {
+    TEXT(struct report_check, name),
+    TEXT(struct report_check, state),
+    BOOL(struct report_check, running),
+    UINT32(struct report_check, misses),
+    UINT32(struct report_check, misses_limit),
+    AGE(struct report_check, begun_age_ns),
+    AGE(struct report_check, passed_age_ns),
+    SPAN(struct report_check, took_ns),
+    TEXT(struct report_check, outcome),
+    UINT64(struct report_check, rounds),
+    UINT64(struct report_check, passes),
+    UINT64(struct report_check, failures),
+    UINT64(struct report_check, unable),
+    END,
+};
+
+static const struct field unit_fields[] = {
+    TEXT(struct report_unit, name),
+    TEXT(struct report_unit, state),
+    TEXT(struct report_unit, text),
+    END,
+};
+
 static const struct field source_fields[] = {
     TEXT(struct report_source, name),
     TEXT(struct report_source, state),
@@ -96,6 +120,17 @@ static const struct field source_fields[] = {
     AGE(struct report_source, interval_ns),
     UINT32(struct report_source, misses),
     LIST(struct report_source, nics, struct report_nic, nic_fields),
+    TEXT(struct report_source, service),
+    AGE(struct report_source, service_since_age_ns),
+    TEXT(struct report_source, service_reason),
+    TEXT(struct report_source, on_service),
+    TEXT(struct report_source, step),
+    AGE(struct report_source, step_age_ns),
+    TEXT(struct report_source, trouble),
+    TEXT(struct report_source, dns),
+    TEXT(struct report_source, dns_text),
+    LIST(struct report_source, checks, struct report_check, check_fields),
+    LIST(struct report_source, units, struct report_unit, unit_fields),
     END,
 };
 

@@ -18,7 +18,8 @@ static const struct state {
     const char *name;
     enum text_colour colour;
 } states[] = {
-    {"blocked", TEXT_RED},     {"awaiting", TEXT_RED},     {"lost", TEXT_RED},       {"verifying", TEXT_YELLOW},
+    {"blocked", TEXT_RED},     {"awaiting", TEXT_RED},     {"lost", TEXT_RED},       {"preparing", TEXT_YELLOW},
+    {"verifying", TEXT_YELLOW},
     {"claiming", TEXT_YELLOW}, {"releasing", TEXT_YELLOW}, {"holding", TEXT_YELLOW}, {"late", TEXT_YELLOW},
     {"disarmed", TEXT_YELLOW}, {"unseen", TEXT_YELLOW},    {"up", TEXT_GREEN},
 };
@@ -298,5 +299,6 @@ void table_print_status(FILE *out, const json_t *report, const struct table_styl
     table_print_agent(out, json_object_get(report, "agent"), style);
     if (n > 0)
         print_rows(out, rows, n, style);
+    table_print_services(out, json_object_get(report, "sources"), style);
     table_print_targets(out, json_object_get(report, "targets"), style);
 }

@@ -21,6 +21,8 @@ void table_print_ipmap(FILE *out, const json_t *report);
 /* The parts of the status that stand in files of their own. */
 void table_print_agent(FILE *out, const json_t *agent, const struct table_style *style);
 void table_print_targets(FILE *out, const json_t *targets, const struct table_style *style);
+/* What the sources serve, and what is run for them; nothing where there is none of it. */
+void table_print_services(FILE *out, const json_t *sources, const struct table_style *style);
 /* An address, with its name column of `name_width`. */
 void table_print_address(FILE *out, const json_t *address, size_t name_width, const struct table_style *style);
 

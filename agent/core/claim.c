@@ -311,7 +311,7 @@ int core_failback(struct core *core, nsec_t now_ns, uint32_t nic)
         return -EINPROGRESS;
     if (n->n_held == 0 && n->n_claiming == 0 && n->n_releasing == 0 && !n->stands)
         return -EALREADY;
-    if (n->leaving && n->leaves_for == CORE_REASON_OPERATOR)
+    if (n->leaving && n->leaves_for == CORE_REASON_OPERATOR && core->sources[n->source].leaves_first)
         return -EINPROGRESS;
     gate_leave(core, now_ns, nic, CORE_REASON_OPERATOR);
     return 0;

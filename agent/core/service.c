@@ -323,7 +323,7 @@ int core_failback_service(struct core *core, nsec_t now_ns, uint32_t source)
 {
     struct core_source *s = &core->sources[source];
 
-    if (s->service == CORE_SERVICE_RELEASING || s->service_leaving)
+    if (s->service == CORE_SERVICE_RELEASING || (s->service_leaving && s->leaves_first))
         return -EINPROGRESS;
     if (s->service != CORE_SERVICE_HOLDING)
         return -EALREADY;

@@ -215,12 +215,18 @@ void actions_handle(void *userdata, const struct core_action *action)
     case CORE_CHANGED:
         agent->changed = true;
         tell_change(agent, action->nic, action->was);
+        sequences_on_change(agent, action->nic);
         break;
     case CORE_PREPARE:
     case CORE_LEAVE:
     case CORE_CLAIM_NAME:
     case CORE_RELEASE_NAME:
+        sequences_begin(agent, action);
+        break;
     case CORE_SERVICE_CHANGED:
+        agent->changed = true;
+        tell_service(agent, action->source, action->service_was);
+        sequences_on_service_change(agent, action->source, action->service_was);
         break;
     }
 }

@@ -75,6 +75,7 @@ nsec_t agent_deadline(const struct agent *agent)
         return due_ns;
     due_ns = nsec_min(due_ns, rounds_deadline(agent));
     due_ns = nsec_min(due_ns, proof_deadline(agent));
+    due_ns = nsec_min(due_ns, checks_deadline(agent));
     due_ns = nsec_min(due_ns, heap_first(&plan->leases, NULL));
     due_ns = nsec_min(due_ns, core_deadline(&plan->core));
     due_ns = nsec_min(due_ns, announcer_deadline(plan->announcer));
@@ -92,6 +93,7 @@ static void void_source(struct agent *agent, uint32_t source)
         for (uint32_t k = 0; k < core->nics[i].n_addresses; k++)
             rounds_void(agent, core->nics[i].first_address + k, NSEC_NEVER);
     core_on_void(core, agent->now_ns, source);
+    checks_void(agent, source);
 }
 
 /*
@@ -142,6 +144,7 @@ void agent_turn(struct agent *agent, nsec_t now_ns)
     if (stood_still_ns > STALL_MIN_NS)
         handle_stall(agent, stood_still_ns);
     rounds_run(agent, now_ns);
+    checks_run(agent, now_ns);
     /* Drain, then judge, here too. */
     if (agent->plan->core.n_verifying > 0 && core_deadline(&agent->plan->core) <= now_ns)
         rounds_drain(agent);
@@ -202,6 +205,7 @@ void agent_flush(struct agent *agent, nsec_t now_ns)
             links_refresh(agent, now_ns);
         links_recheck(agent, now_ns);
         settle_unclaimed(agent);
+        steps_run(agent, now_ns);
         lease_run(agent, now_ns);
         leaving_run(agent, now_ns);
         announcer_run(agent->plan->announcer, now_ns);
@@ -409,8 +413,10 @@ void agent_release_all(struct agent *agent, nsec_t now_ns)
 
     agent->now_ns = now_ns;
     agent->journaling.on = false; /* this is no failback, and nobody pauses: the successor goes on as we did */
-    for (uint32_t i = 0; plan && i < plan->core.n_sources; i++)
+    for (uint32_t i = 0; plan && i < plan->core.n_sources; i++) {
         core_pause(&plan->core, now_ns, i);
+        plan->core.sources[i].leaves_first = false; /* there is no time */
+    }
     for (uint32_t i = 0; plan && i < plan->core.n_nics; i++)
         core_failback(&plan->core, now_ns, i);
 }

@@ -56,6 +56,12 @@ void agent_on_claim_result(struct agent *agent, nsec_t now_ns, const struct clai
 /* NICs of this host changed, or an address came or went. */
 void agent_on_links_changed(struct agent *agent, nsec_t now_ns);
 void agent_on_address_changed(struct agent *agent, nsec_t now_ns, const struct link_address *address, bool present);
+/* What became of what was asked for services. */
+void agent_on_tcp(struct agent *agent, nsec_t now_ns, uint32_t check, enum tcp_outcome outcome, int error,
+                  nsec_t took_ns);
+void agent_on_job(struct agent *agent, nsec_t now_ns, const struct job_answer *answer);
+/* `error`: 0 or negative errno; `text`: in systemd's words. */
+void agent_on_unit(struct agent *agent, nsec_t now_ns, uint64_t id, int error, const char *text);
 /* The wall clock stepped: receive stamps of pending rounds cannot be trusted. */
 void agent_on_clock_step(struct agent *agent, nsec_t now_ns);
 

@@ -256,6 +256,7 @@ int carry_plan(struct agent *agent, struct plan *from, struct plan *to)
     for (uint32_t i = 0; i < from->core.n_addresses; i++)
         find_address(&c, i);
     carry_all(&c);
+    services_carry(agent, from, to);
     carry_owed(&c);
     return 0;
 }

@@ -152,6 +152,32 @@ static json_t *list_held(const struct agent *agent, const struct scope *scope, u
     return agree(text);
 }
 
+/* Whether the scope is a source without addresses: then it is about its name. */
+static bool is_about_name(const struct agent *agent, const struct scope *scope)
+{
+    return agent->plan->core.sources[scope->source].n_nics == 0;
+}
+
+/* Whether the name is where the command wanted it, or will not come there. */
+static bool name_over(const struct agent *agent, const struct scope *scope, bool taken, json_t **ret_answer)
+{
+    const struct core_source *s = &agent->plan->core.sources[scope->source];
+    const char *name = agent->plan->source_maps[scope->source]->name, *reason = tell_service_reason(s->service_reason);
+    bool here = s->service == CORE_SERVICE_HOLDING;
+    char text[700];
+
+    if (s->service == CORE_SERVICE_PREPARING || s->service == CORE_SERVICE_CLAIMING || s->service_leaving ||
+        s->service == CORE_SERVICE_RELEASING)
+        return false;
+    if (here != taken)
+        snprintf(text, sizeof text, "%s was not %s; it is %s%s%s", name, taken ? "taken over" : "given back",
+                 core_service_name(s->service), reason[0] ? ": " : "", reason);
+    else
+        snprintf(text, sizeof text, "the name of %s is %s", name, taken ? "here" : "given back");
+    *ret_answer = here == taken ? agree(text) : refuse(text);
+    return true;
+}
+
 /* Whether the failover is over; *ret_answer then says how it ended. */
 static bool failover_over(const struct agent *agent, struct owed *owed, const struct scope *scope, json_t **ret_answer)
 {
@@ -160,6 +186,8 @@ static bool failover_over(const struct agent *agent, struct owed *owed, const st
     bool proved = true;
     char reason[512], text[700];
 
+    if (is_about_name(agent, scope))
+        return name_over(agent, scope, true, ret_answer);
     for (uint32_t i = 0; i < plan->core.n_nics; i++) {
         const struct core_nic *n = &plan->core.nics[i];
 
@@ -196,6 +224,8 @@ static bool failback_over(const struct agent *agent, struct owed *owed, const st
     char reason[512], text[800];
     const char *name = plan->source_maps[scope->source]->name;
 
+    if (is_about_name(agent, scope))
+        return name_over(agent, scope, false, ret_answer);
     for (uint32_t i = 0; i < plan->core.n_nics; i++) {
         const struct core_nic *n = &plan->core.nics[i];
 
@@ -281,6 +311,13 @@ static json_t *start_failover(struct agent *agent, const struct scope *scope, bo
     unsigned started = 0, held = 0;
     char text[512];
 
+    if (is_about_name(agent, scope)) {
+        int r = core_failover_service(core, agent->now_ns, scope->source);
+
+        if (r == -EINPROGRESS)
+            return refuse("its name is being moved right now; see `standinctl status`");
+        return r == -EALREADY ? agree("its name is here already") : NULL;
+    }
     for (int pass = force ? 1 : 0; pass < 2; pass++)
         for (uint32_t i = 0; i < core->n_nics; i++) {
             bool refuses = !force && core->nics[i].state == CORE_UP;
@@ -313,26 +350,46 @@ static void do_failover(struct agent *agent, json_t *request, const struct scope
         owe(agent, scope, CORE_CLAIMING, answer, cookie);
 }
 
-static void do_failback(struct agent *agent, const struct scope *scope, agent_answer_fn answer, void *cookie)
+/* `force`: hooks and units that come before are passed over. */
+static void do_failback(struct agent *agent, json_t *request, const struct scope *scope, agent_answer_fn answer,
+                        void *cookie)
 {
-    if (command_each(agent, scope, core_failback) == 0)
-        give(answer, cookie, refuse("nothing of it is held here"));
+    struct core *core = &agent->plan->core;
+    struct core_source *s = &core->sources[scope->source];
+    bool leaves_first = s->leaves_first;
+    unsigned n;
+
+    s->leaves_first = leaves_first && !json_is_true(json_object_get(request, "force"));
+    n = command_each(agent, scope, core_failback);
+    n += is_about_name(agent, scope) && core_failback_service(core, agent->now_ns, scope->source) == 0;
+    s->leaves_first = leaves_first;
+    if (n == 0)
+        give(answer, cookie, refuse("nothing of it is held here, or it is being released already"));
     else
         owe(agent, scope, CORE_RELEASING, answer, cookie);
 }
 
 static void do_approve(struct agent *agent, const struct scope *scope, agent_answer_fn answer, void *cookie)
 {
-    if (command_each(agent, scope, core_approve) == 0)
+    unsigned n = command_each(agent, scope, core_approve);
+    bool service = scope->nic == UINT32_MAX &&
+                   core_approve_service(&agent->plan->core, agent->now_ns, scope->source) == 0;
+
+    if (n == 0 && !service)
         give(answer, cookie, refuse("nothing of it awaits approval"));
+    else if (n == 0 && !is_about_name(agent, scope))
+        give(answer, cookie, agree("approved: it is taken over once it is fenced; see `standinctl status`"));
     else
         owe(agent, scope, CORE_CLAIMING, answer, cookie);
 }
 
 static json_t *do_deny(struct agent *agent, const struct scope *scope)
 {
-    return command_each(agent, scope, core_deny) ? agree("denied: it is left alone until it was seen alive again")
-                                                 : refuse("nothing of it awaits approval");
+    unsigned n = command_each(agent, scope, core_deny);
+
+    n += scope->nic == UINT32_MAX && core_deny_service(&agent->plan->core, agent->now_ns, scope->source) == 0;
+    return n > 0 ? agree("denied: it is left alone until it was seen alive again")
+                 : refuse("nothing of it awaits approval");
 }
 
 /* Without a source: all of them. */
@@ -386,7 +443,7 @@ void agent_command(struct agent *agent, nsec_t now_ns, json_t *request, agent_an
     } else if (strcmp(command, "failover") == 0) {
         do_failover(agent, request, &scope, answer, cookie);
     } else if (strcmp(command, "failback") == 0) {
-        do_failback(agent, &scope, answer, cookie);
+        do_failback(agent, request, &scope, answer, cookie);
     } else if (strcmp(command, "approve") == 0) {
         do_approve(agent, &scope, answer, cookie);
     } else if (strcmp(command, "deny") == 0) {

@@ -77,6 +77,93 @@ struct monitor {
 /* With more IPv4 addresses than this mapped to it, those of a target NIC are put on shelves where that is possible. */
 #define SHELVED_FROM SHELF_ADDRESSES
 
+/* Bytes kept of what a check or a hook said last; room for the name of any unit, and for a step in words. */
+#define OUTCOME_TEXT 256
+#define UNIT_NAME 320
+#define STEP_TEXT 512
+
+/* A check of the ipmap, beside what the file says of it. */
+struct check {
+    const struct ipmap_check *map;
+    uint32_t source;  /* whose service it is about */
+    uint64_t job;     /* of the round under way: its id, and of TCP 1; 0: none is */
+    bool voided;      /* this host stood still meanwhile: that it fails says nothing */
+    bool judged;      /* a round passed or failed since watching began */
+    bool failed;      /* as many rounds failed in a row as the file says */
+    uint32_t misses;  /* failed rounds in a row */
+    nsec_t begun_ns;  /* the newest round; 0 */
+    nsec_t took_ns;   /* the newest that ended */
+    nsec_t passed_ns; /* when the newest that passed ended; 0 */
+    uint64_t rounds;  /* that began, and what became of them: */
+    uint64_t passes, failures, unable;
+    char outcome[OUTCOME_TEXT]; /* what the newest that ended said, and how it ended */
+};
+
+/* What is run for a source around a takeover: one step after the other. See sequences.c. */
+enum step_kind {
+    STEP_HOOK,
+    STEP_FENCE,
+    STEP_UNIT_START,
+    STEP_UNIT_STOP,
+    STEP_NAME_CLAIM,
+    STEP_NAME_RELEASE,
+    STEP_END, /* of a sequence: the core is told how it went, where it waits for that */
+};
+
+enum sequence {
+    SEQUENCE_PREPARE,      /* the core waits for it before a claim */
+    SEQUENCE_TAKEN,        /* after one */
+    SEQUENCE_LEAVE,        /* the core waits for it before a release */
+    SEQUENCE_GIVEN,        /* after one */
+    SEQUENCE_CLAIM_NAME,   /* of a source without addresses; the core waits for it */
+    SEQUENCE_RELEASE_NAME, /* the same */
+    SEQUENCE_ALARM,
+};
+
+/* Why something is done, in the words that hooks get. */
+enum cause {
+    CAUSE_HOST,
+    CAUSE_NIC,
+    CAUSE_SERVICE,
+    CAUSE_OPERATOR,
+};
+
+#define UNIT_OF_SOURCE UINT32_MAX /* as a step's item: standin-SOURCE.target */
+#define STEP_CUT_SHORT 1 /* the same of STEP_END: a new file has other steps */
+#define UNIT_OF_SOURCE_NS (90 * NSEC_PER_SEC)
+
+struct step {
+    enum step_kind kind;
+    enum sequence sequence;
+    enum cause cause;
+    uint32_t nic;  /* core NIC; UINT32_MAX: the source as a whole */
+    uint32_t item; /* which hook or unit of the source */
+};
+
+/* What is known of a unit of a source. */
+struct unit {
+    const char *state; /* "started", "stopped", "starting", "stopping", "failed"; NULL: not asked for since */
+    char text[OUTCOME_TEXT]; /* in systemd's words */
+};
+
+/* The services of a source (same number), beside what the core keeps of them. */
+struct services {
+    uint32_t first_check, n_checks;
+    struct step *steps; /* a ring of steps_max, n_steps from first_step on */
+    uint32_t first_step, n_steps, steps_max;
+    uint64_t job;              /* of the first of these: the id of what was asked for; 0: it has not begun */
+    nsec_t begun_ns;           /* when that was */
+    enum core_reason verdict;  /* of the sequence that the first step belongs to: CORE_REASON_NONE so far */
+    uint32_t n_standing;       /* NICs that we stand in for, or 1 for the name of a source without */
+    nsec_t fenced_ns;          /* when its fence last succeeded; 0 */
+    const char *name_state;    /* of its DNS name: "here", "given back", ...; NULL: nothing was changed */
+    char name_text[OUTCOME_TEXT]; /* what the name server said */
+    char trouble[STEP_TEXT + OUTCOME_TEXT]; /* what last went wrong in a step: "hook ...: exit status 1: ..."; "" */
+    char alarm[OUTCOME_TEXT];  /* what the hooks of the alarm that waits are told */
+    char target[UNIT_NAME];    /* standin-SOURCE.target */
+    struct unit *units;        /* as many as in the file, and last the target */
+};
+
 /* A witness or another neighbour that may be asked on a target NIC. */
 struct peer {
     struct ip_address ip;
@@ -122,6 +209,11 @@ struct plan {
     const struct ipmap_nic **nic_maps;       /* by core NIC */
     enum core_state *told;                   /* by core NIC: the state that was last said in the log */
     enum core_reason *told_reason;
+    struct check *checks;    /* of all sources */
+    uint32_t n_checks;
+    struct heap check_rounds; /* by check: when its next round begins */
+    struct services **services; /* by core source; NULL: nothing of all that */
+    bool *standing;          /* by core NIC: steps of a takeover were begun for it */
     bool *moved;             /* by core NIC: what it held, the file has on another target NIC now */
     uint32_t *by_address;    /* hash table: address number + 1; 0: empty */
     uint32_t n_ipv4, n_ipv6; /* addresses of each family */
@@ -130,7 +222,7 @@ struct plan {
     struct heap proofs;      /* by address: when to ask for proof again */
     struct heap leases;      /* by address: when to renew it */
     struct announcer *announcer;
-    void *memory[24]; /* what plan_free frees */
+    void *memory[32]; /* what plan_free frees */
     size_t n_memory;
 };
 
@@ -214,6 +306,8 @@ struct agent {
     bool watch_changed;   /* which addresses wait for traffic as their proof */
     bool ipv6_router;     /* this host forwards IPv6: advertisements say so */
     struct journaling journaling;
+    uint64_t jobs;      /* ids given so far */
+    bool steps_changed; /* some source may have a step to begin */
 };
 
 /* agent.c */
@@ -323,6 +417,56 @@ void journaling_after_adoption(struct agent *agent);
 void journaling_run(struct agent *agent, nsec_t now_ns);
 nsec_t journaling_deadline(const struct agent *agent);
 
+/* checks.c: the services of sources */
+/* Spreads the first rounds, after a plan was made. */
+void checks_begin(struct plan *plan, nsec_t now_ns);
+void checks_run(struct agent *agent, nsec_t now_ns);
+/* Whether no check of the source runs, because something of it is held here. */
+bool checks_rest(const struct core *core, uint32_t source);
+nsec_t checks_deadline(const struct agent *agent);
+/* This host stood still: what fails now says nothing. */
+void checks_void(struct agent *agent, uint32_t source);
+/* What the file did not change of the checks of a source goes on; rounds under way are begun anew. */
+void checks_carry(struct agent *agent, struct plan *from, uint32_t old, struct plan *to, uint32_t source);
+/* Rounds under way come to nothing. */
+void checks_end(struct agent *agent, struct plan *plan);
+void checks_on_answer(struct agent *agent, nsec_t now_ns, uint32_t check, const struct job_answer *answer);
+
+/* sequences.c: what is run when */
+/* Of what the core asks for. */
+void sequences_begin(struct agent *agent, const struct core_action *action);
+/* A NIC, or what a source serves, changed its state. */
+void sequences_on_change(struct agent *agent, uint32_t nic);
+void sequences_on_service_change(struct agent *agent, uint32_t source, enum core_service was);
+/* Tells the hooks of an alarm what people are told. */
+void sequences_alarm(struct agent *agent, uint32_t source, uint32_t nic, const char *text);
+
+/* steps.c: one step after the other */
+void steps_add(struct agent *agent, uint32_t source, const struct step *step);
+/* Those of such sequences that have not begun are not. */
+void steps_drop(struct agent *agent, uint32_t source, enum sequence sequence);
+bool steps_has(const struct services *s, enum sequence sequence);
+void steps_run(struct agent *agent, nsec_t now_ns);
+
+/* services.c: of the files */
+/* Room for the checks and steps of a source, where it has any. 0 or -ENOMEM. */
+void services_free(struct services *s);
+/* The name of a unit; of UNIT_OF_SOURCE that of the source's target. */
+const char *services_unit(const struct plan *plan, uint32_t source, uint32_t item);
+int services_plan(struct plan *plan, uint32_t source);
+/* From the plan before to a new one. */
+void services_carry(struct agent *agent, struct plan *from, struct plan *to);
+/* The name of a source without addresses that an agent before us moved. */
+void services_restore_name(struct agent *agent, const char *source);
+/* An id for a job of `check`, or (UINT32_MAX) of a step; and whose it is. */
+uint64_t job_id(struct agent *agent, uint32_t check);
+uint32_t job_check(uint64_t id);
+
+/* hooks.c: jobs as runner and helper take them. 0 or negative errno */
+int hooks_ask_command(struct agent *agent, uint64_t id, uint32_t source, const struct step *step);
+int hooks_ask_check(struct agent *agent, uint64_t id, uint32_t source, const struct ipmap_check *map);
+int hooks_ask_name(struct agent *agent, uint64_t id, const struct ipmap_dns *dns, enum job_dns_direction direction);
+
 /* links.c: what the host's NICs look like to the targets */
 void links_refresh(struct agent *agent, nsec_t now_ns);
 void links_recheck(struct agent *agent, nsec_t now_ns);
@@ -348,6 +492,14 @@ void tell_return(struct agent *agent, uint32_t address);
 void tell_return_probed(struct agent *agent, uint32_t address, const struct mac_address *mac);
 /* Once all of a NIC is confirmed. */
 void tell_proof(struct agent *agent, uint32_t address);
+/* A check failed, or passes again. */
+void tell_check(struct agent *agent, uint32_t check);
+/* The services of a source are in another state. */
+void tell_service(struct agent *agent, uint32_t source, enum core_service was);
+const char *tell_reason_text(enum core_reason reason);
+const char *tell_service_reason(enum core_reason reason);
+/* "hook pre-takeover /etc/...": what the step is, in words. */
+void tell_step(const struct agent *agent, uint32_t source, const struct step *step, char *text, size_t size);
 /* A sentence on why the NIC is as it is, and what to do; "" where there is nothing to say. */
 void tell_reason(const struct agent *agent, uint32_t nic, char *text, size_t size);
 void tell_refusal(const struct agent *agent, const struct core_refusal *refusal, char *text, size_t size);

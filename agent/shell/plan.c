@@ -31,6 +31,8 @@ void plan_free(struct plan *plan)
     if (!plan)
         return;
     announcer_free(plan->announcer);
+    for (uint32_t i = 0; plan->services && i < plan->core.n_sources; i++)
+        services_free(plan->services[i]);
     ipmap_free(plan->ipmap);
     while (plan->n_memory > 0)
         free(plan->memory[--plan->n_memory]);
@@ -119,6 +121,14 @@ static int plan_address(struct plan *plan, const struct ipmap_source *source, co
     return r;
 }
 
+static bool has_hook(const struct ipmap_source *map, enum ipmap_hook_point point)
+{
+    for (size_t i = 0; i < map->n_hooks; i++)
+        if (map->hooks[i].point == point)
+            return true;
+    return false;
+}
+
 static int plan_source(struct plan *plan, const struct ipmap_source *map)
 {
     struct core *core = &plan->core;
@@ -143,6 +153,11 @@ static int plan_source(struct plan *plan, const struct ipmap_source *map)
         .max_takeovers = map->max_takeovers,
         .takeovers_within_ns = map->max_takeovers_per_ns,
         .approval_default_approve = map->approval_default == IPMAP_APPROVAL_APPROVE,
+        .on_service = policy_of(map->on_service),
+        .service_force = map->force,
+        .has_fence = map->fence != NULL,
+        .gated = map->fence || has_hook(map, IPMAP_HOOK_PRE_TAKEOVER),
+        .leaves_first = map->n_units > 0 || has_hook(map, IPMAP_HOOK_PRE_FAILBACK),
     };
     for (size_t i = 0; i < map->n_nics; i++) {
         uint32_t nic = core->n_nics++;
@@ -161,7 +176,7 @@ static int plan_source(struct plan *plan, const struct ipmap_source *map)
                 return r;
         }
     }
-    return 0;
+    return services_plan(plan, number);
 }
 
 /*
@@ -237,6 +252,15 @@ int plan_find_nic(const struct plan *plan, uint32_t source, const char *name, ui
     return -ENOENT;
 }
 
+static size_t count_checks(const struct ipmap *ipmap)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < ipmap->n_sources; i++)
+        n += ipmap->sources[i].n_checks;
+    return n;
+}
+
 static size_t count_nics(const struct ipmap *ipmap)
 {
     size_t n = 0;
@@ -249,9 +273,9 @@ static size_t count_nics(const struct ipmap *ipmap)
 /* Everything whose size the ipmap tells. */
 static int plan_allocate(struct plan *plan, const struct ipmap *ipmap)
 {
-    size_t n_addresses = ipmap->n_addresses, n_nics = count_nics(ipmap);
-    struct heap_entry *entries[4];
-    uint32_t *positions[4];
+    size_t n_addresses = ipmap->n_addresses, n_nics = count_nics(ipmap), n_checks = count_checks(ipmap);
+    struct heap_entry *entries[5];
+    uint32_t *positions[5];
 
     plan->by_address_size = 16;
     while (plan->by_address_size < 2 * n_addresses)
@@ -268,6 +292,9 @@ static int plan_allocate(struct plan *plan, const struct ipmap *ipmap)
     plan->told = plan_alloc(plan, n_nics, sizeof *plan->told);
     plan->told_reason = plan_alloc(plan, n_nics, sizeof *plan->told_reason);
     plan->moved = plan_alloc(plan, n_nics, sizeof *plan->moved);
+    plan->standing = plan_alloc(plan, n_nics, sizeof *plan->standing);
+    plan->checks = plan_alloc(plan, n_checks, sizeof *plan->checks);
+    plan->services = plan_alloc(plan, ipmap->n_sources, sizeof(struct services *));
     plan->by_address = plan_alloc(plan, plan->by_address_size, sizeof *plan->by_address);
     for (int i = 0; i < 3; i++) {
         entries[i] = plan_alloc(plan, n_addresses, sizeof **entries);
@@ -275,11 +302,14 @@ static int plan_allocate(struct plan *plan, const struct ipmap *ipmap)
     }
     entries[3] = plan_alloc(plan, n_nics, sizeof **entries);
     positions[3] = plan_alloc(plan, n_nics, sizeof **positions);
-    if (plan->n_memory < 21)
+    entries[4] = plan_alloc(plan, n_checks, sizeof **entries);
+    positions[4] = plan_alloc(plan, n_checks, sizeof **positions);
+    if (plan->n_memory < 26)
         return -ENOMEM;
     heap_init(&plan->rounds, entries[0], positions[0], (uint32_t)n_addresses);
     heap_init(&plan->proofs, entries[1], positions[1], (uint32_t)n_addresses);
     heap_init(&plan->leases, entries[2], positions[2], (uint32_t)n_addresses);
+    heap_init(&plan->check_rounds, entries[4], positions[4], (uint32_t)n_checks);
     heap_init(&plan->core.timers, entries[3], positions[3], (uint32_t)n_nics);
     return 0;
 }
@@ -307,6 +337,7 @@ int plan_new(struct agent *agent, struct ipmap *ipmap, nsec_t now_ns, struct pla
     core_init(&plan->core, now_ns);
     plan_index(agent, plan);
     plan_phases(plan, now_ns);
+    checks_begin(plan, now_ns);
     plan->ipmap = ipmap;
     *ret = TAKE_POINTER(plan);
     return 0;

@@ -5,11 +5,14 @@
  */
 #pragma once
 
+#include "agent/effects/job.h"
+#include "agent/effects/units.h"
 #include "agent/shell/managers.h"
 #include "arp/frame.h"
 #include "netlink/claims.h"
 #include "netlink/links.h"
 #include "probes/probe.h"
+#include "probes/tcp.h"
 
 struct agent_ports {
     /*
@@ -55,6 +58,17 @@ struct agent_ports {
     nsec_t (*wall_ahead)(void *userdata);
     /* Which other program manages the addresses of the NIC, at this moment. */
     enum manager (*manager)(void *userdata, int ifindex);
+    /* Asks whether a service accepts; the answer comes back by agent_on_tcp, also from within. `check`: a check's number. */
+    int (*tcp)(void *userdata, uint32_t check, const struct tcp_request *request);
+    void (*tcp_cancel)(void *userdata, uint32_t check);
+    /* Hands a job to the runner or the helper, by its kind; the answer comes back by agent_on_job, later. 0 or negative
+     * errno. Cancelled jobs may still be answered. */
+    int (*job)(void *userdata, const struct job_request *request);
+    void (*job_cancel)(void *userdata, uint64_t id);
+    /* Starts or stops a unit of systemd's; the answer comes back by agent_on_unit, later. 0 or negative errno. */
+    int (*unit)(void *userdata, uint64_t id, enum units_operation operation, const char *name, nsec_t timeout_ns);
+    /* Whether this host stands in for the source: a file that units can ask for. */
+    void (*flag)(void *userdata, const char *source, bool held);
     /* Says something to people. `priority` as in syslog(3). */
     void (*say)(void *userdata, int priority, const char *text);
 };

@@ -4,25 +4,7 @@
 #include <string.h>
 
 #include "agent/base/cleanup.h"
-#include "agent/shell/internal.h"
-
-#define SENTENCE 512
-
-/* Room for everything a report points to. */
-struct sheets {
-    struct report_source *sources;
-    struct report_nic *nics;
-    struct report_address *addresses;
-    struct report_target *targets;
-    char (*reasons)[SENTENCE];    /* by NIC */
-    char (*witnesses)[SENTENCE];  /* by target */
-    char (*own)[IP_ADDRESS_TEXT]; /* by target */
-};
-
-static nsec_t age_ns(nsec_t now_ns, nsec_t at_ns)
-{
-    return at_ns == NSEC_UNSET ? NSEC_NEVER : now_ns - at_ns;
-}
+#include "agent/shell/report_internal.h"
 
 static const char *life_name(const struct core_address *a)
 {
@@ -99,7 +81,7 @@ static const char *newest_probe(const struct tracker *t)
 static void fill_tracker(struct report_address *r, const struct tracker *t, nsec_t now_ns)
 {
     r->cannot_probe = t->cannot_probe ? strerror(t->cannot_probe) : NULL;
-    r->last_answer_age_ns = age_ns(now_ns, t->last_answer_ns);
+    r->last_answer_age_ns = report_age_ns(now_ns, t->last_answer_ns);
     r->last_answer_probe = newest_probe(t);
     r->rtt_min_ns = t->rtt_min_ns;
     r->rtt_avg_ns = t->rtt_avg_ns;
@@ -209,15 +191,18 @@ static void fill_source(const struct agent *agent, nsec_t now_ns, uint32_t sourc
     }
     sheets->sources[source] = (struct report_source){
         .name = map->name,
-        .state = core_state_name(worst),
-        .healthy = worst == CORE_UP,
+        .state = s->n_nics > 0 ? core_state_name(worst) : core_service_name(s->service),
+        .healthy = worst == CORE_UP && (map->n_checks == 0 || s->service == CORE_SERVICE_PASSING),
         .paused = s->paused,
         .takeover = ipmap_takeover_name(map->on_host),
         .interval_ns = map->interval_ns,
         .misses = map->misses,
         .nics = &sheets->nics[s->first_nic],
         .n_nics = s->n_nics,
+        .step_age_ns = NSEC_NEVER,
     };
+    if (plan->services[source])
+        report_services(agent, now_ns, source, sheets);
 }
 
 static void tell_witness(const struct plan *plan, nsec_t now_ns, uint16_t target, char *text)
@@ -304,9 +289,13 @@ char *report_build(struct agent *agent, nsec_t now_ns, uint32_t only_source)
     CLEANUP_FREE char(*reasons)[SENTENCE] = calloc(core->n_nics + 1, sizeof *reasons);
     CLEANUP_FREE char(*witnesses)[SENTENCE] = calloc(core->n_targets + 1u, sizeof *witnesses);
     CLEANUP_FREE char(*own)[IP_ADDRESS_TEXT] = calloc(core->n_targets + 1u, sizeof *own);
-    struct sheets sheets = {sources, nics, addresses, targets, reasons, witnesses, own};
+    CLEANUP_FREE struct report_check *checks = calloc(agent->plan->n_checks + 1u, sizeof *checks);
+    size_t n_serving, n_units = report_count_units(agent->plan, &n_serving);
+    CLEANUP_FREE struct report_unit *units = calloc(n_units + 1, sizeof *units);
+    CLEANUP_FREE char(*steps)[STEP_TEXT] = calloc(n_serving + 1, sizeof *steps);
+    struct sheets sheets = {sources, nics, addresses, targets, reasons, witnesses, own, checks, units, 0, steps, 0};
 
-    if (!sources || !nics || !addresses || !targets || !reasons || !witnesses || !own)
+    if (!sources || !nics || !addresses || !targets || !reasons || !witnesses || !own || !checks || !units || !steps)
         return NULL;
     return build(agent, now_ns, only_source, &sheets);
 }

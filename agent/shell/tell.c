@@ -45,6 +45,11 @@ static const char *const reason_texts[CORE_REASONS] = {
     [CORE_REASON_NAME_FAILED] = "the name could not be moved",
 };
 
+const char *tell_reason_text(enum core_reason reason)
+{
+    return reason_texts[reason];
+}
+
 static const struct ip_address *ip_of(const struct agent *agent, uint32_t address)
 {
     return &agent->plan->monitors[address].map->ip;
@@ -212,6 +217,8 @@ void tell_change(struct agent *agent, uint32_t nic, enum core_state was)
     plan->told_reason[nic] = n->reason;
     agent_say(agent, priority_of(n->state, n->reason), "%s: %s%s%s", name, core_state_name(n->state),
               reason[0] ? ": " : "", reason);
+    if (priority_of(n->state, n->reason) == LOG_ALERT)
+        sequences_alarm(agent, n->source, nic, reason);
 }
 
 void tell_proof(struct agent *agent, uint32_t address)
