@@ -88,20 +88,13 @@ static const struct field nic_fields[] = {
 };
 
 static const struct field check_fields[] = {
-    TEXT(struct report_check, name),
-    TEXT(struct report_check, state),
-    BOOL(struct report_check, running),
-    UINT32(struct report_check, misses),
-    UINT32(struct report_check, misses_limit),
-    AGE(struct report_check, begun_age_ns),
-    AGE(struct report_check, passed_age_ns),
-    SPAN(struct report_check, took_ns),
-    TEXT(struct report_check, outcome),
-    UINT64(struct report_check, rounds),
-    UINT64(struct report_check, passes),
-    UINT64(struct report_check, failures),
-    UINT64(struct report_check, unable),
-    END,
+    TEXT(struct report_check, name),           TEXT(struct report_check, state),
+    BOOL(struct report_check, running),        UINT32(struct report_check, misses),
+    UINT32(struct report_check, misses_limit), AGE(struct report_check, begun_age_ns),
+    AGE(struct report_check, passed_age_ns),   SPAN(struct report_check, took_ns),
+    TEXT(struct report_check, outcome),        UINT64(struct report_check, rounds),
+    UINT64(struct report_check, passes),       UINT64(struct report_check, failures),
+    UINT64(struct report_check, unable),       END,
 };
 
 static const struct field unit_fields[] = {

@@ -40,12 +40,13 @@ struct report_address {
 
 /* A NIC of a source. */
 struct report_nic {
-    const char *name;       /* as in the ipmap */
-    const char *state;      /* the core's word: unseen, up, late, verifying, preparing, blocked, awaiting, lost, claiming, holding,
+    const char *name; /* as in the ipmap */
+    const char
+        *state; /* the core's word: unseen, up, late, verifying, preparing, blocked, awaiting, lost, claiming, holding,
                                 releasing, disarmed */
-    nsec_t since_age_ns;    /* how long */
-    const char *reason;     /* sentence: why, and what to do; NULL */
-    nsec_t time_to_fail_ns; /* while late: until it is lost when nothing answers; NSEC_NEVER */
+    nsec_t since_age_ns;                    /* how long */
+    const char *reason;                     /* sentence: why, and what to do; NULL */
+    nsec_t time_to_fail_ns;                 /* while late: until it is lost when nothing answers; NSEC_NEVER */
     nsec_t approval_left_ns;                /* while awaiting: until the default; NSEC_NEVER */
     const char *trigger;                    /* "all", "any" */
     const struct report_address *addresses; /* in the file's order */
@@ -54,24 +55,25 @@ struct report_nic {
 
 /* A check of what a source serves. */
 struct report_check {
-    const char *name;       /* "tcp 443", "url https://..." */
-    const char *state;      /* "passing", "failed", "unknown", "resting" while the source is held here */
-    bool running;           /* a round is under way */
-    uint32_t misses;        /* failed rounds in a row */
-    uint32_t misses_limit;  /* that make it failed */
-    nsec_t begun_age_ns;    /* since the newest round began; NSEC_NEVER */
-    nsec_t passed_age_ns;   /* since the newest that passed ended; NSEC_NEVER */
-    nsec_t took_ns;         /* the newest that ended; 0: none */
-    const char *outcome;    /* what that said, and how it ended; NULL */
-    uint64_t rounds;        /* begun, and what became of them: */
+    const char *name;      /* "tcp 443", "url https://..." */
+    const char *state;     /* "passing", "failed", "unknown", "resting" while the source is held here */
+    bool running;          /* a round is under way */
+    uint32_t misses;       /* failed rounds in a row */
+    uint32_t misses_limit; /* that make it failed */
+    nsec_t begun_age_ns;   /* since the newest round began; NSEC_NEVER */
+    nsec_t passed_age_ns;  /* since the newest that passed ended; NSEC_NEVER */
+    nsec_t took_ns;        /* the newest that ended; 0: none */
+    const char *outcome;   /* what that said, and how it ended; NULL */
+    uint64_t rounds;       /* begun, and what became of them: */
     uint64_t passes, failures, unable;
 };
 
 /* A unit that is started for a source while it is held here. */
 struct report_unit {
-    const char *name;  /* with its suffix */
-    const char *state; /* "started", "stopped", "starting", "stopping", "failed"; NULL: nothing was asked of it */
-    const char *text;  /* what systemd said of it; NULL */
+    const char *name; /* with its suffix */
+    const char *
+        state; /* "started", "stopped", "starting", "stopping", "failed", "not stopped"; NULL: nothing was asked of it */
+    const char *text; /* what systemd said of it; NULL */
 };
 
 /* A source. */
@@ -85,16 +87,16 @@ struct report_source {
     uint32_t misses;               /* in a row that make an address lost */
     const struct report_nic *nics; /* in the file's order */
     size_t n_nics;
-    const char *service;               /* the core's word: unknown, passing, failed, awaiting, preparing, fenced, claiming,
+    const char *service;         /* the core's word: unknown, passing, failed, awaiting, preparing, fenced, claiming,
                                           holding, releasing, disarmed; NULL: nothing is checked, run or renamed for it */
-    nsec_t service_since_age_ns;       /* how long */
-    const char *service_reason;        /* sentence: why, and what to do; NULL */
-    const char *on_service;            /* "automatic", ... */
-    const char *step;                  /* the hook, fence or unit that is under way; NULL */
-    nsec_t step_age_ns;                /* for how long; NSEC_NEVER */
-    const char *trouble;               /* what last went wrong in one; NULL */
-    const char *dns;                   /* where its DNS name is: "here", "given back"; NULL: not changed */
-    const char *dns_text;              /* what the name server said; NULL */
+    nsec_t service_since_age_ns; /* how long */
+    const char *service_reason;  /* sentence: why, and what to do; NULL */
+    const char *on_service;      /* "automatic", ... */
+    const char *step;            /* the hook, fence or unit that is under way; NULL */
+    nsec_t step_age_ns;          /* for how long; NSEC_NEVER */
+    const char *trouble;         /* what last went wrong in one; NULL */
+    const char *dns;             /* where its DNS name is: "here", "given back"; NULL: not changed */
+    const char *dns_text;        /* what the name server said; NULL */
     const struct report_check *checks; /* in the file's order */
     size_t n_checks;
     const struct report_unit *units; /* in the file's order, the last standin-SOURCE.target */

@@ -18,10 +18,9 @@ static const struct state {
     const char *name;
     enum text_colour colour;
 } states[] = {
-    {"blocked", TEXT_RED},     {"awaiting", TEXT_RED},     {"lost", TEXT_RED},       {"preparing", TEXT_YELLOW},
-    {"verifying", TEXT_YELLOW},
-    {"claiming", TEXT_YELLOW}, {"releasing", TEXT_YELLOW}, {"holding", TEXT_YELLOW}, {"late", TEXT_YELLOW},
-    {"disarmed", TEXT_YELLOW}, {"unseen", TEXT_YELLOW},    {"up", TEXT_GREEN},
+    {"blocked", TEXT_RED},      {"awaiting", TEXT_RED},    {"lost", TEXT_RED},         {"preparing", TEXT_YELLOW},
+    {"verifying", TEXT_YELLOW}, {"claiming", TEXT_YELLOW}, {"releasing", TEXT_YELLOW}, {"holding", TEXT_YELLOW},
+    {"late", TEXT_YELLOW},      {"disarmed", TEXT_YELLOW}, {"unseen", TEXT_YELLOW},    {"up", TEXT_GREEN},
 };
 #define STATES (sizeof states / sizeof states[0])
 

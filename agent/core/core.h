@@ -469,8 +469,15 @@ void core_on_time(struct core *core, nsec_t now_ns);
 
 /* A new file: what is known of the services of a source. Called beside core_carry, also where there is no NIC. */
 void core_carry_service(struct core *to, uint32_t to_source, const struct core *from, uint32_t from_source);
-/* An agent before us moved the name of a source without addresses here. */
-void core_restore_name(struct core *core, nsec_t now_ns, uint32_t source);
+/* What an agent before us did for services; after core_on_adopted. */
+struct core_restored_services {
+    bool held;     /* the name of a source without addresses was moved here */
+    bool disarmed; /* it was given back, and its services not seen to work since */
+    bool forced;   /* the addresses that are held were taken over while the host answered */
+};
+
+void core_restore_services(struct core *core, nsec_t now_ns, uint32_t source,
+                           const struct core_restored_services *restored);
 
 /* Commands. What a refusal is about. */
 struct core_refusal {

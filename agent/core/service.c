@@ -29,6 +29,12 @@ static bool is_name_ours(enum core_service state)
     return state == CORE_SERVICE_CLAIMING || state == CORE_SERVICE_HOLDING || state == CORE_SERVICE_RELEASING;
 }
 
+/* What the agent that follows has to know. */
+static bool outlasts(enum core_service state)
+{
+    return is_name_ours(state) || state == CORE_SERVICE_DISARMED;
+}
+
 static void emit_for_source(struct core *core, enum core_action_type type, uint32_t source, enum core_service was)
 {
     emit(core, &(struct core_action){.type = type,
@@ -52,7 +58,7 @@ static void service_enter(struct core *core, nsec_t now_ns, uint32_t source, enu
         s->service_since_ns = now_ns;
     s->service = state;
     s->service_reason = reason;
-    core->lasting_changed = core->lasting_changed || is_name_ours(was) || is_name_ours(state);
+    core->lasting_changed = core->lasting_changed || outlasts(was) || outlasts(state);
     emit_for_source(core, CORE_SERVICE_CHANGED, source, was);
 }
 
@@ -378,9 +384,20 @@ void core_carry_service(struct core *to, uint32_t to_source, const struct core *
     }
 }
 
-void core_restore_name(struct core *core, nsec_t now_ns, uint32_t source)
+void core_restore_services(struct core *core, nsec_t now_ns, uint32_t source,
+                           const struct core_restored_services *restored)
 {
-    service_enter(core, now_ns, source, CORE_SERVICE_HOLDING, CORE_REASON_ADOPTED);
+    const struct core_source *s = &core->sources[source];
+
+    for (uint32_t i = s->first_nic; i < s->first_nic + s->n_nics; i++)
+        if (restored->forced && core->nics[i].state == CORE_HOLDING)
+            nic_enter(core, now_ns, i, CORE_HOLDING, CORE_REASON_SERVICE);
+    if (s->n_nics > 0)
+        return;
+    if (restored->held)
+        service_enter(core, now_ns, source, CORE_SERVICE_HOLDING, CORE_REASON_ADOPTED);
+    else if (restored->disarmed)
+        service_enter(core, now_ns, source, CORE_SERVICE_DISARMED, CORE_REASON_OPERATOR);
 }
 
 const char *core_service_name(enum core_service service)

@@ -50,6 +50,15 @@ struct journal_takeover {
     int64_t at_real_ns; /* CLOCK_REALTIME */
 };
 
+/* The services of a source. */
+struct journal_services {
+    char source[LIMIT_NAME + 1];
+    bool paused;   /* the source, which has no NIC that could say so */
+    bool held;     /* its name was moved here */
+    bool disarmed; /* its name was given back, and its services not seen to work since */
+    bool forced;   /* its addresses were taken over for a failed service while the host answered */
+};
+
 struct journal_address {
     struct ip_address ip;
     struct mac_address mac; /* the source's, learned; unset */
@@ -66,6 +75,8 @@ struct journal {
     size_t n_nics;
     struct journal_takeover *takeovers;
     size_t n_takeovers;
+    struct journal_services *services;
+    size_t n_services;
     struct journal_address *addresses;
     size_t n_addresses;
 };

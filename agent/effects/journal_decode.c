@@ -17,6 +17,7 @@ void journal_free(struct journal *journal)
 {
     free(journal->nics);
     free(journal->takeovers);
+    free(journal->services);
     free(journal->addresses);
     *journal = (struct journal){0};
 }
@@ -155,6 +156,17 @@ static bool read_takeover(struct cursor line, struct journal_takeover *takeover)
            journal_takeover_is_valid(takeover);
 }
 
+static bool read_services(struct cursor line, struct journal_services *services)
+{
+    if (!take(&line, "services ") || !take_string(&line, services->source, sizeof services->source))
+        return false;
+    services->paused = take(&line, " paused");
+    services->held = take(&line, " held");
+    services->disarmed = take(&line, " disarmed");
+    services->forced = take(&line, " forced");
+    return line.at == line.end && journal_services_is_valid(services);
+}
+
 static bool read_held(struct cursor *line, struct journal_address *address)
 {
     uint64_t prefix;
@@ -209,20 +221,23 @@ static int refuse_twins(const void *items, size_t n, size_t item_size, size_t ke
 /* Room for as many records as there are lines that begin like one. */
 static int allocate(struct cursor text, struct journal *journal)
 {
-    size_t nics = 0, takeovers = 0, addresses = 0;
+    size_t nics = 0, takeovers = 0, services = 0, addresses = 0;
     struct cursor line;
 
     while (next_line(&text, &line)) {
         nics += begins(&line, "nic ");
         takeovers += begins(&line, "takeover ");
+        services += begins(&line, "services ");
         addresses += begins(&line, "address ");
     }
-    if (nics > JOURNAL_RECORDS_MAX || takeovers > JOURNAL_RECORDS_MAX || addresses > JOURNAL_RECORDS_MAX)
+    if (nics > JOURNAL_RECORDS_MAX || takeovers > JOURNAL_RECORDS_MAX || services > JOURNAL_RECORDS_MAX ||
+        addresses > JOURNAL_RECORDS_MAX)
         return -EBADMSG;
     journal->nics = calloc(nics + 1, sizeof *journal->nics);
     journal->takeovers = calloc(takeovers + 1, sizeof *journal->takeovers);
+    journal->services = calloc(services + 1, sizeof *journal->services);
     journal->addresses = calloc(addresses + 1, sizeof *journal->addresses);
-    return journal->nics && journal->takeovers && journal->addresses ? 0 : -ENOMEM;
+    return journal->nics && journal->takeovers && journal->services && journal->addresses ? 0 : -ENOMEM;
 }
 
 static bool read_record(struct cursor line, struct journal *journal)
@@ -231,6 +246,8 @@ static bool read_record(struct cursor line, struct journal *journal)
         return read_nic(line, &journal->nics[journal->n_nics++]);
     if (begins(&line, "takeover "))
         return read_takeover(line, &journal->takeovers[journal->n_takeovers++]);
+    if (begins(&line, "services "))
+        return read_services(line, &journal->services[journal->n_services++]);
     return begins(&line, "address ") && read_address(line, &journal->addresses[journal->n_addresses++]);
 }
 
@@ -249,6 +266,10 @@ static int read_records(struct cursor text, struct journal *journal)
         return -EBADMSG;
     /* What makes a record the same begins it, and is zero beyond its text. */
     r = refuse_twins(journal->nics, journal->n_nics, sizeof *journal->nics, offsetof(struct journal_nic, armed));
+    if (r < 0)
+        return r;
+    r = refuse_twins(journal->services, journal->n_services, sizeof *journal->services,
+                     offsetof(struct journal_services, paused));
     if (r < 0)
         return r;
     return refuse_twins(journal->addresses, journal->n_addresses, sizeof *journal->addresses,

@@ -106,6 +106,20 @@ static int put_takeover(struct text *text, const struct journal_takeover *takeov
     return make_room(text);
 }
 
+static int put_services(struct text *text, const struct journal_services *services)
+{
+    if (!journal_services_is_valid(services))
+        return -EINVAL;
+    put(text, "services ");
+    put_string(text, services->source);
+    put(text, services->paused ? " paused" : "");
+    put(text, services->held ? " held" : "");
+    put(text, services->disarmed ? " disarmed" : "");
+    put(text, services->forced ? " forced" : "");
+    put(text, "\n");
+    return make_room(text);
+}
+
 static int put_address(struct text *text, const struct journal_address *address)
 {
     char ip[IP_ADDRESS_TEXT], mac[MAC_ADDRESS_TEXT];
@@ -153,6 +167,8 @@ static int put_all(struct text *text, const struct journal *journal)
         r = put_nic(text, &journal->nics[i]);
     for (size_t i = 0; r == 0 && i < journal->n_takeovers; i++)
         r = put_takeover(text, &journal->takeovers[i]);
+    for (size_t i = 0; r == 0 && i < journal->n_services; i++)
+        r = put_services(text, &journal->services[i]);
     for (size_t i = 0; r == 0 && i < journal->n_addresses; i++)
         r = put_address(text, &journal->addresses[i]);
     return r;
@@ -165,9 +181,9 @@ int journal_encode(const struct journal *journal, char **ret, size_t *ret_length
     int r;
 
     if (journal->n_nics > JOURNAL_RECORDS_MAX || journal->n_takeovers > JOURNAL_RECORDS_MAX ||
-        journal->n_addresses > JOURNAL_RECORDS_MAX)
+        journal->n_services > JOURNAL_RECORDS_MAX || journal->n_addresses > JOURNAL_RECORDS_MAX)
         return -EFBIG;
-    text.room = 2 * LINE_MAX_BYTES + (journal->n_nics + journal->n_takeovers) * NIC_BYTES +
+    text.room = 2 * LINE_MAX_BYTES + (journal->n_nics + journal->n_takeovers + journal->n_services) * NIC_BYTES +
                 journal->n_addresses * ADDRESS_BYTES;
     text.bytes = malloc(text.room);
     if (!text.bytes)

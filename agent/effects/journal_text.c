@@ -91,6 +91,11 @@ bool journal_takeover_is_valid(const struct journal_takeover *takeover)
     return is_text(takeover->source, sizeof takeover->source);
 }
 
+bool journal_services_is_valid(const struct journal_services *services)
+{
+    return is_text(services->source, sizeof services->source);
+}
+
 bool journal_address_is_valid(const struct journal_address *address)
 {
     uint8_t family = address->ip.family;

@@ -33,4 +33,5 @@ const char *journal_verdict_text(enum journal_verdict verdict);
 /* Whether every value is one that a journal may hold: the encoder writes and the decoder takes no other. */
 bool journal_nic_is_valid(const struct journal_nic *nic);
 bool journal_takeover_is_valid(const struct journal_takeover *takeover);
+bool journal_services_is_valid(const struct journal_services *services);
 bool journal_address_is_valid(const struct journal_address *address);

@@ -18,7 +18,7 @@ struct request {
     struct request *next;
     struct units *units;
     uint64_t id;
-    sd_bus_slot *call; /* the call that asks for the job; NULL once it was answered */
+    sd_bus_slot *call;        /* the call that asks for the job; NULL once it was answered */
     char job[PATH_MAX_BYTES]; /* object path of the job; "": not known yet */
     nsec_t until_ns;
     int error; /* it could not even be asked for: told with the next units_on_time; 0 */
@@ -209,8 +209,7 @@ int units_request(struct units *units, nsec_t now_ns, uint64_t id, enum units_op
 
     if (!request)
         return -ENOMEM;
-    *request =
-        (struct request){.next = units->requests, .units = units, .id = id, .until_ns = now_ns + timeout_ns};
+    *request = (struct request){.next = units->requests, .units = units, .id = id, .until_ns = now_ns + timeout_ns};
     units->requests = request;
     r = connect_bus(units);
     if (r >= 0)

@@ -192,10 +192,8 @@ static int begin_tcp(struct agent *agent, uint32_t check)
 {
     const struct check *c = &agent->plan->checks[check];
     const struct ipmap_source *source = agent->plan->source_maps[c->source];
-    struct tcp_request request = {.to = *asked_of(source, c->map),
-                                  .from = c->map->from,
-                                  .port = c->map->port,
-                                  .timeout_ns = c->map->timeout_ns};
+    struct tcp_request request = {
+        .to = *asked_of(source, c->map), .from = c->map->from, .port = c->map->port, .timeout_ns = c->map->timeout_ns};
     struct link_info link;
 
     if (c->map->from_dev[0] && agent->ports->link_by_name(agent->userdata, c->map->from_dev, &link) < 0)
@@ -263,10 +261,18 @@ void checks_carry(struct agent *agent, struct plan *from, uint32_t old, struct p
 
             if (!is_alike(c->map, before->map))
                 continue;
-            *c = (struct check){.map = c->map, .source = source, .judged = before->judged, .misses = before->misses,
-                                .failed = before->misses >= c->map->misses, .begun_ns = before->begun_ns,
-                                .took_ns = before->took_ns, .passed_ns = before->passed_ns, .rounds = before->rounds,
-                                .passes = before->passes, .failures = before->failures, .unable = before->unable};
+            *c = (struct check){.map = c->map,
+                                .source = source,
+                                .judged = before->judged,
+                                .misses = before->misses,
+                                .failed = before->misses >= c->map->misses,
+                                .begun_ns = before->begun_ns,
+                                .took_ns = before->took_ns,
+                                .passed_ns = before->passed_ns,
+                                .rounds = before->rounds,
+                                .passes = before->passes,
+                                .failures = before->failures,
+                                .unable = before->unable};
             memcpy(c->outcome, before->outcome, sizeof c->outcome);
             heap_set(&to->check_rounds, is->first_check + i,
                      nsec_min(nsec_max(before->begun_ns + c->map->interval_ns, agent->now_ns),

@@ -372,8 +372,8 @@ static void do_failback(struct agent *agent, json_t *request, const struct scope
 static void do_approve(struct agent *agent, const struct scope *scope, agent_answer_fn answer, void *cookie)
 {
     unsigned n = command_each(agent, scope, core_approve);
-    bool service = scope->nic == UINT32_MAX &&
-                   core_approve_service(&agent->plan->core, agent->now_ns, scope->source) == 0;
+    bool service =
+        scope->nic == UINT32_MAX && core_approve_service(&agent->plan->core, agent->now_ns, scope->source) == 0;
 
     if (n == 0 && !service)
         give(answer, cookie, refuse("nothing of it awaits approval"));

@@ -268,7 +268,7 @@ int hooks_ask_name(struct agent *agent, uint64_t id, const struct ipmap_dns *dns
                                .timeout_ns = dns->timeout_ns,
                                .retries = dns->retries};
     for (size_t i = 0; i < dns->n_records; i++)
-        job.dns.records[i] =
-            (struct job_record){.name = dns->records[i].name, .address = dns->records[i].ip, .ptr = dns->records[i].ptr};
+        job.dns.records[i] = (struct job_record){
+            .name = dns->records[i].name, .address = dns->records[i].ip, .ptr = dns->records[i].ptr};
     return agent->ports->job(agent->userdata, &job);
 }

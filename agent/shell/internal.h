@@ -129,7 +129,7 @@ enum cause {
 };
 
 #define UNIT_OF_SOURCE UINT32_MAX /* as a step's item: standin-SOURCE.target */
-#define STEP_CUT_SHORT 1 /* the same of STEP_END: a new file has other steps */
+#define STEP_CUT_SHORT 1          /* the same of STEP_END: a new file has other steps */
 #define UNIT_OF_SOURCE_NS (90 * NSEC_PER_SEC)
 
 struct step {
@@ -142,7 +142,8 @@ struct step {
 
 /* What is known of a unit of a source. */
 struct unit {
-    const char *state; /* "started", "stopped", "starting", "stopping", "failed"; NULL: not asked for since */
+    const char
+        *state; /* "started", "stopped", "starting", "stopping", "failed", "not stopped"; NULL: not asked for since */
     char text[OUTCOME_TEXT]; /* in systemd's words */
 };
 
@@ -151,17 +152,17 @@ struct services {
     uint32_t first_check, n_checks;
     struct step *steps; /* a ring of steps_max, n_steps from first_step on */
     uint32_t first_step, n_steps, steps_max;
-    uint64_t job;              /* of the first of these: the id of what was asked for; 0: it has not begun */
-    nsec_t begun_ns;           /* when that was */
-    enum core_reason verdict;  /* of the sequence that the first step belongs to: CORE_REASON_NONE so far */
-    uint32_t n_standing;       /* NICs that we stand in for, or 1 for the name of a source without */
-    nsec_t fenced_ns;          /* when its fence last succeeded; 0 */
-    const char *name_state;    /* of its DNS name: "here", "given back", ...; NULL: nothing was changed */
+    uint64_t job;                 /* of the first of these: the id of what was asked for; 0: it has not begun */
+    nsec_t begun_ns;              /* when that was */
+    enum core_reason verdict;     /* of the sequence that the first step belongs to: CORE_REASON_NONE so far */
+    uint32_t n_standing;          /* NICs that we stand in for, or 1 for the name of a source without */
+    nsec_t fenced_ns;             /* when its fence last succeeded; 0 */
+    const char *name_state;       /* of its DNS name: "here", "given back", ...; NULL: nothing was changed */
     char name_text[OUTCOME_TEXT]; /* what the name server said */
     char trouble[STEP_TEXT + OUTCOME_TEXT]; /* what last went wrong in a step: "hook ...: exit status 1: ..."; "" */
-    char alarm[OUTCOME_TEXT];  /* what the hooks of the alarm that waits are told */
-    char target[UNIT_NAME];    /* standin-SOURCE.target */
-    struct unit *units;        /* as many as in the file, and last the target */
+    char alarm[OUTCOME_TEXT];               /* what the hooks of the alarm that waits are told */
+    char target[UNIT_NAME];                 /* standin-SOURCE.target */
+    struct unit *units;                     /* as many as in the file, and last the target */
 };
 
 /* A witness or another neighbour that may be asked on a target NIC. */
@@ -209,18 +210,18 @@ struct plan {
     const struct ipmap_nic **nic_maps;       /* by core NIC */
     enum core_state *told;                   /* by core NIC: the state that was last said in the log */
     enum core_reason *told_reason;
-    struct check *checks;    /* of all sources */
+    struct check *checks; /* of all sources */
     uint32_t n_checks;
-    struct heap check_rounds; /* by check: when its next round begins */
+    struct heap check_rounds;   /* by check: when its next round begins */
     struct services **services; /* by core source; NULL: nothing of all that */
-    bool *standing;          /* by core NIC: steps of a takeover were begun for it */
-    bool *moved;             /* by core NIC: what it held, the file has on another target NIC now */
-    uint32_t *by_address;    /* hash table: address number + 1; 0: empty */
-    uint32_t n_ipv4, n_ipv6; /* addresses of each family */
-    size_t by_address_size;  /* a power of two */
-    struct heap rounds;      /* by address: deadline of its tracker */
-    struct heap proofs;      /* by address: when to ask for proof again */
-    struct heap leases;      /* by address: when to renew it */
+    bool *standing;             /* by core NIC: steps of a takeover were begun for it */
+    bool *moved;                /* by core NIC: what it held, the file has on another target NIC now */
+    uint32_t *by_address;       /* hash table: address number + 1; 0: empty */
+    uint32_t n_ipv4, n_ipv6;    /* addresses of each family */
+    size_t by_address_size;     /* a power of two */
+    struct heap rounds;         /* by address: deadline of its tracker */
+    struct heap proofs;         /* by address: when to ask for proof again */
+    struct heap leases;         /* by address: when to renew it */
     struct announcer *announcer;
     void *memory[32]; /* what plan_free frees */
     size_t n_memory;
@@ -456,8 +457,6 @@ const char *services_unit(const struct plan *plan, uint32_t source, uint32_t ite
 int services_plan(struct plan *plan, uint32_t source);
 /* From the plan before to a new one. */
 void services_carry(struct agent *agent, struct plan *from, struct plan *to);
-/* The name of a source without addresses that an agent before us moved. */
-void services_restore_name(struct agent *agent, const char *source);
 /* An id for a job of `check`, or (UINT32_MAX) of a step; and whose it is. */
 uint64_t job_id(struct agent *agent, uint32_t check);
 uint32_t job_check(uint64_t id);

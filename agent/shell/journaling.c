@@ -111,6 +111,29 @@ static void write_takeovers(const struct agent *agent, nsec_t now_ns, struct jou
     }
 }
 
+/* Of sources where that is something. */
+static void write_services(const struct agent *agent, struct journal *journal)
+{
+    const struct core *core = &agent->plan->core;
+
+    for (uint32_t i = 0; i < core->n_sources; i++) {
+        const struct core_source *s = &core->sources[i];
+        struct journal_services *record = &journal->services[journal->n_services];
+
+        if (!agent->plan->services[i])
+            continue;
+        memcpy(record->source, agent->plan->source_maps[i]->name, sizeof record->source);
+        record->paused = s->paused && s->n_nics == 0;
+        record->held = s->service == CORE_SERVICE_HOLDING || s->service == CORE_SERVICE_CLAIMING;
+        /* A failback that is under way is one. */
+        record->disarmed = s->service == CORE_SERVICE_DISARMED || s->service == CORE_SERVICE_RELEASING;
+        for (uint32_t k = s->first_nic; k < s->first_nic + s->n_nics; k++)
+            record->forced =
+                record->forced || (core->nics[k].n_held > 0 && core->nics[k].reason == CORE_REASON_SERVICE);
+        journal->n_services += record->paused || record->held || record->disarmed || record->forced;
+    }
+}
+
 static size_t count_takeovers(const struct core *core)
 {
     size_t n = 0;
@@ -128,14 +151,16 @@ static int write_text(struct agent *agent, nsec_t now_ns, char **ret, size_t *re
     memcpy(journal.boot_id, agent->journaling.boot_id, sizeof journal.boot_id);
     journal.nics = calloc(core->n_nics + 1, sizeof *journal.nics);
     journal.takeovers = calloc(count_takeovers(core) + 1, sizeof *journal.takeovers);
+    journal.services = calloc(core->n_sources + 1, sizeof *journal.services);
     journal.addresses = calloc(core->n_addresses + 1, sizeof *journal.addresses);
-    if (!journal.nics || !journal.takeovers || !journal.addresses)
+    if (!journal.nics || !journal.takeovers || !journal.services || !journal.addresses)
         return -ENOMEM;
     for (uint32_t i = 0; i < core->n_nics; i++)
         write_nic(agent, i, &journal.nics[journal.n_nics++]);
     for (uint32_t i = 0; i < core->n_addresses; i++)
         journal.n_addresses += write_address(agent, i, &journal.addresses[journal.n_addresses]);
     write_takeovers(agent, now_ns, &journal);
+    write_services(agent, &journal);
     return journal_encode(&journal, ret, ret_length);
 }
 
@@ -337,9 +362,28 @@ static int restore(struct agent *agent)
     return 0;
 }
 
+/* A name stays where it was put, whatever becomes of this host; after what is held was adopted. */
+static void restore_services(struct agent *agent)
+{
+    const struct journal *journal = &agent->journaling.recalled;
+    uint32_t source;
+
+    for (size_t i = 0; i < journal->n_services; i++) {
+        const struct journal_services *record = &journal->services[i];
+
+        if (plan_find_source(agent->plan, record->source, &source) < 0 || !agent->plan->services[source])
+            continue;
+        if (record->paused)
+            core_pause(&agent->plan->core, agent->now_ns, source);
+        core_restore_services(&agent->plan->core, agent->now_ns, source,
+                              &(struct core_restored_services){
+                                  .held = record->held, .disarmed = record->disarmed, .forced = record->forced});
+    }
+}
+
 void journaling_restore(struct agent *agent)
 {
-    if (agent->journaling.recalled.n_nics == 0)
+    if (agent->journaling.recalled.n_nics == 0 && agent->journaling.recalled.n_services == 0)
         return;
     if (restore(agent) < 0)
         agent_say(agent, LOG_ERR, "no memory to read the journal: what the agent before knew is not known");
@@ -384,5 +428,6 @@ void journaling_after_adoption(struct agent *agent)
                   is_of_this_boot(j) ? "by the agent before" : "before this host was started",
                   ip_address_format(&first->ip, text), missing > 1 ? ", ..." : "",
                   is_of_this_boot(j) ? "it is found lost, and verified" : "its source was seen alive and lost anew");
+    restore_services(agent);
     journal_free(&j->recalled);
 }

@@ -172,9 +172,9 @@ static void fill_nic(const struct agent *agent, nsec_t now_ns, uint32_t nic, str
 
 /* States from best to worst, for the one word on a source. */
 static const uint8_t badness[CORE_STATES] = {
-    [CORE_UP] = 0,       [CORE_UNSEEN] = 1,    [CORE_DISARMED] = 2, [CORE_LATE] = 3,
-    [CORE_HOLDING] = 4,  [CORE_RELEASING] = 5, [CORE_CLAIMING] = 6, [CORE_VERIFYING] = 7,
-    [CORE_PREPARING] = 7, [CORE_AWAITING] = 8, [CORE_LOST] = 9,      [CORE_BLOCKED] = 10,
+    [CORE_UP] = 0,        [CORE_UNSEEN] = 1,    [CORE_DISARMED] = 2, [CORE_LATE] = 3,
+    [CORE_HOLDING] = 4,   [CORE_RELEASING] = 5, [CORE_CLAIMING] = 6, [CORE_VERIFYING] = 7,
+    [CORE_PREPARING] = 7, [CORE_AWAITING] = 8,  [CORE_LOST] = 9,     [CORE_BLOCKED] = 10,
 };
 
 static void fill_source(const struct agent *agent, nsec_t now_ns, uint32_t source, struct sheets *sheets)

@@ -44,10 +44,10 @@ static void add_starts(struct agent *agent, uint32_t source, struct step step)
 
 static bool may_run(const struct unit *unit)
 {
-    return unit->state && strcmp(unit->state, "stopped") != 0;
+    return unit->state && strcmp(unit->state, "stopped") != 0 && strcmp(unit->state, "failed") != 0;
 }
 
-/* Those that are not known to be stopped already. */
+/* Those that may run. */
 static void add_stops(struct agent *agent, uint32_t source, struct step step)
 {
     const struct ipmap_source *map = agent->plan->source_maps[source];
@@ -76,6 +76,15 @@ static enum cause cause_of_service(const struct core_source *s)
     return s->service_reason == CORE_REASON_OPERATOR ? CAUSE_OPERATOR : CAUSE_SERVICE;
 }
 
+/* An operator's word, or the source that is back. */
+static enum cause cause_of_leaving(const struct core *core, const struct core_action *action)
+{
+    enum core_reason reason = action->nic == UINT32_MAX ? core->sources[action->source].service_leaves_for
+                                                        : core->nics[action->nic].leaves_for;
+
+    return reason == CORE_REASON_OPERATOR ? CAUSE_OPERATOR : CAUSE_HOST;
+}
+
 void sequences_begin(struct agent *agent, const struct core_action *action)
 {
     const struct core *core = &agent->plan->core;
@@ -92,6 +101,7 @@ void sequences_begin(struct agent *agent, const struct core_action *action)
         break;
     case CORE_LEAVE:
         step.sequence = SEQUENCE_LEAVE;
+        step.cause = cause_of_leaving(core, action);
         steps_drop(agent, source, SEQUENCE_TAKEN);
         add_hooks(agent, source, step, IPMAP_HOOK_PRE_FAILBACK);
         if (agent->plan->services[source]->n_standing <= 1)

@@ -189,8 +189,7 @@ static void farewell(struct agent *agent, const struct plan *from, uint32_t old)
         return;
     agent_say(agent, LOG_NOTICE, "%s: its units are stopped, because the file does without it now", map->name);
     agent->ports->flag(agent->userdata, map->name, false);
-    agent->ports->unit(agent->userdata, job_id(agent, UINT32_MAX), UNITS_STOP,
-                       was->target, UNIT_OF_SOURCE_NS);
+    agent->ports->unit(agent->userdata, job_id(agent, UINT32_MAX), UNITS_STOP, was->target, UNIT_OF_SOURCE_NS);
     for (size_t i = map->n_units; i-- > 0;)
         agent->ports->unit(agent->userdata, job_id(agent, UINT32_MAX), UNITS_STOP, map->units[i].name,
                            map->units[i].timeout_ns);
@@ -213,13 +212,4 @@ void services_carry(struct agent *agent, struct plan *from, struct plan *to)
         else
             farewell(agent, from, i);
     }
-}
-
-void services_restore_name(struct agent *agent, const char *source)
-{
-    struct plan *plan = agent->plan;
-    uint32_t number;
-
-    if (plan_find_source(plan, source, &number) == 0 && plan->core.sources[number].n_nics == 0)
-        core_restore_name(&plan->core, agent->now_ns, number);
 }

@@ -195,7 +195,7 @@ static enum core_reason verdict_of(const struct ipmap_source *map, const struct 
         if (step->sequence == SEQUENCE_LEAVE)
             return CORE_REASON_STAYS;
         return step->sequence == SEQUENCE_PREPARE && map->hooks[step->item].veto ? CORE_REASON_VETOED
-                                                                                  : CORE_REASON_NONE;
+                                                                                 : CORE_REASON_NONE;
     case STEP_FENCE:
         return CORE_REASON_NOT_FENCED;
     case STEP_UNIT_STOP:
@@ -357,6 +357,9 @@ void agent_on_unit(struct agent *agent, nsec_t now_ns, uint64_t id, int error, c
     /* Nobody has to hang anything on the source's own target. */
     if (step.item == UNIT_OF_SOURCE && (error == -ENOENT || error == -ENOTCONN))
         error = 0;
-    unit->state = error ? "failed" : starts ? "started" : "stopped";
+    if (error)
+        unit->state = starts ? "failed" : "not stopped";
+    else
+        unit->state = starts ? "started" : "stopped";
     finish(agent, source, error == 0 ? NULL : text[0] ? text : strerror(-error));
 }

@@ -27,6 +27,8 @@ static void check_values(const struct journal *journal)
         check(journal_nic_is_valid(nic));
         check(journal_verdict_awaits(nic->verdict) || nic->approval_until_real_ns == 0);
     }
+    for (size_t i = 0; i < journal->n_services; i++)
+        check(journal_services_is_valid(&journal->services[i]));
     for (size_t i = 0; i < journal->n_takeovers; i++)
         check(journal_takeover_is_valid(&journal->takeovers[i]));
     for (size_t i = 0; i < journal->n_addresses; i++) {
@@ -44,6 +46,8 @@ static void check_equal(const struct journal *a, const struct journal *b)
     check(a->n_takeovers == b->n_takeovers && a->n_nics == b->n_nics && a->n_addresses == b->n_addresses);
     check(memcmp(a->nics, b->nics, a->n_nics * sizeof *a->nics) == 0);
     check(memcmp(a->takeovers, b->takeovers, a->n_takeovers * sizeof *a->takeovers) == 0);
+    check(a->n_services == b->n_services);
+    check(memcmp(a->services, b->services, a->n_services * sizeof *a->services) == 0);
     check(memcmp(a->addresses, b->addresses, a->n_addresses * sizeof *a->addresses) == 0);
 }
 

@@ -223,6 +223,11 @@ void sim_agent_force(struct sim_agent *agent, const char *source)
     command(agent, json_pack("{s:s, s:s, s:b}", "command", "failover", "source", source, "force", 1));
 }
 
+void sim_agent_force_failback(struct sim_agent *agent, const char *source)
+{
+    command(agent, json_pack("{s:s, s:s, s:b}", "command", "failback", "source", source, "force", 1));
+}
+
 static void put_reply(struct sim_agent *agent, const struct probe_reply *reply)
 {
     if (!agent->agent)

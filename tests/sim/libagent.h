@@ -43,6 +43,16 @@ struct sim_queue {
     size_t n;
 };
 
+/* libservices.c: what the world makes of checks, hooks, units and names. All is well where nothing is set. */
+struct sim_services {
+    bool refuses;            /* services of hosts refuse connections, and URLs fail */
+    bool unable;             /* this host cannot ask: no runner, no helper, no descriptors */
+    const char *failing;     /* commands, units and names with this in them fail; NULL: none */
+    nsec_t take_ns;          /* how long each takes; 0: a millisecond */
+    struct sim_host *fenced; /* a command with "fence" in it ends that host; NULL: it only says so */
+    char log[8192];          /* what was asked, in order, a line each: "run /bin/hook post-takeover host" */
+};
+
 struct sim_agent {
     struct sim_host *host;
     struct agent *agent; /* NULL: it was killed */
@@ -95,6 +105,7 @@ struct sim_agent {
     size_t n_deeds;
     struct sim_line *lines;
     size_t n_lines;
+    struct sim_services services;
     unsigned renewals; /* of leases, asked of the kernel */
     unsigned answers;  /* of commands */
     bool answer_ok;    /* the newest */
@@ -131,6 +142,7 @@ bool sim_agent_runs(const struct sim_agent *agent);
 /* Gives a command; `nic` may be NULL. The answer stands in `answer` once `answers` has grown. */
 void sim_agent_command(struct sim_agent *agent, const char *name, const char *source, const char *nic);
 void sim_agent_force(struct sim_agent *agent, const char *source);
+void sim_agent_force_failback(struct sim_agent *agent, const char *source);
 
 /* From the host. */
 void sim_agent_receive(struct sim_agent *agent, const struct sim_nic *nic, const struct sim_frame *frame);
@@ -145,6 +157,9 @@ enum sim_arrival_kind {
     SIM_ARRIVED_RESULT,
     SIM_ARRIVED_LINKS,
     SIM_ARRIVED_ADDRESS,
+    SIM_ARRIVED_TCP,
+    SIM_ARRIVED_JOB,
+    SIM_ARRIVED_UNIT,
 };
 
 struct sim_arrival {
@@ -159,6 +174,9 @@ struct sim_arrival {
     int error;                     /* of a result */
     struct link_address address;   /* that came or went */
     bool present;
+    uint64_t id;              /* of a job, a unit or a check */
+    enum tcp_outcome outcome; /* of a check */
+    struct job_answer answer; /* of a job */
 };
 
 void sim_queue_init(struct sim_queue *queue);
@@ -174,6 +192,14 @@ void sim_agent_wake(struct sim_agent *agent);
 /* libports.c */
 extern const struct agent_ports sim_ports;
 
+/* libservices.c: the same of services. */
+int sim_port_tcp(void *userdata, uint32_t check, const struct tcp_request *request);
+void sim_port_tcp_cancel(void *userdata, uint32_t check);
+int sim_port_job(void *userdata, const struct job_request *request);
+void sim_port_job_cancel(void *userdata, uint64_t id);
+int sim_port_unit(void *userdata, uint64_t id, enum units_operation operation, const char *name, nsec_t timeout_ns);
+void sim_port_flag(void *userdata, const char *source, bool held);
+
 /* librecord.c: what the test reads. */
 void sim_agent_note(struct sim_agent *agent, enum sim_deed_kind kind, const struct ip_address *ip, int ifindex);
 void sim_agent_hear(struct sim_agent *agent, int priority, const char *text);
@@ -182,6 +208,8 @@ void sim_agent_keep_answer(void *cookie, char *answer);
 const char *sim_agent_state(struct sim_agent *agent, const char *source, const char *nic);
 /* Its reason; "" where there is none. */
 const char *sim_agent_reason(struct sim_agent *agent, const char *source, const char *nic);
+/* What is known of the services of a source: "passing", ... */
+const char *sim_agent_service(struct sim_agent *agent, const char *source);
 /* The proof of a held address: "confirmed", "reached", "unconfirmed"; "" where it is not held. */
 const char *sim_agent_proof(struct sim_agent *agent, const char *source, const char *nic, const char *ip);
 /* How often a line was said that holds `text`; when it was last said, 0: never. */

@@ -76,6 +76,15 @@ static void hand_over(struct sim_agent *agent, struct sim_arrival *arrival)
     case SIM_ARRIVED_ADDRESS:
         agent_on_address_changed(agent->agent, now_ns, &arrival->address, arrival->present);
         break;
+    case SIM_ARRIVED_TCP:
+        agent_on_tcp(agent->agent, now_ns, (uint32_t)arrival->id, arrival->outcome, arrival->error, NSEC_PER_MSEC);
+        break;
+    case SIM_ARRIVED_JOB:
+        agent_on_job(agent->agent, now_ns, &arrival->answer);
+        break;
+    case SIM_ARRIVED_UNIT:
+        agent_on_unit(agent->agent, now_ns, arrival->id, arrival->error, "");
+        break;
     }
 }
 

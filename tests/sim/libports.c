@@ -353,5 +353,11 @@ const struct agent_ports sim_ports = {
     .journal = port_journal,
     .wall_ahead = port_wall_ahead,
     .manager = port_manager,
+    .tcp = sim_port_tcp,
+    .tcp_cancel = sim_port_tcp_cancel,
+    .job = sim_port_job,
+    .job_cancel = sim_port_job_cancel,
+    .unit = sim_port_unit,
+    .flag = sim_port_flag,
     .say = port_say,
 };

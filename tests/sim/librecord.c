@@ -71,7 +71,7 @@ static const json_t *pick(const json_t *list, const char *key, const char *name)
     return NULL;
 }
 
-/* One word of a NIC, or of an address on it where `ip` is set. */
+/* One word of a source, of a NIC where `nic` is set, or of an address on it where `ip` is. */
 static const char *read_status(struct sim_agent *agent, const char *source, const char *nic, const char *ip,
                                const char *key)
 {
@@ -82,8 +82,9 @@ static const char *read_status(struct sim_agent *agent, const char *source, cons
     agent_command(agent->agent, agent->host->world->clock.now_ns, request, take_status, &status);
     json_decref(request);
     found = json_object_get(json_object_get(status, "report"), "sources");
-    found = json_object_get(pick(found, "name", source), "nics");
-    found = pick(found, "name", nic);
+    found = pick(found, "name", source);
+    if (nic)
+        found = pick(json_object_get(found, "nics"), "name", nic);
     if (ip)
         found = pick(json_object_get(found, "addresses"), "ip", ip);
     if (!found)
@@ -102,6 +103,11 @@ const char *sim_agent_state(struct sim_agent *agent, const char *source, const c
 const char *sim_agent_reason(struct sim_agent *agent, const char *source, const char *nic)
 {
     return read_status(agent, source, nic, NULL, "reason");
+}
+
+const char *sim_agent_service(struct sim_agent *agent, const char *source)
+{
+    return read_status(agent, source, NULL, NULL, "service");
 }
 
 const char *sim_agent_proof(struct sim_agent *agent, const char *source, const char *nic, const char *ip)

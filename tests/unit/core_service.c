@@ -431,7 +431,7 @@ static void the_agent_before_had_the_name(void **state)
 
     (void)state;
     world_named(&w);
-    core_restore_name(&w.core, w.now_ns, 0);
+    core_restore_services(&w.core, w.now_ns, 0, &(struct core_restored_services){.held = true});
     services(&w, true);
     assert_service(&w, CORE_SERVICE_HOLDING);
     assert_int_equal(emitted(&w, CORE_CLAIM_NAME), 0);

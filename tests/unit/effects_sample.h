@@ -37,6 +37,8 @@
     "nic \"fw\" \"wan\" expired\n"                                                                         \
     "takeover \"db1\" 2024-02-29T23:59:59.000000001Z\n"                                                    \
     "takeover \"db1\" 1970-01-01T00:00:00.000000000Z\n"                                                    \
+    "services \"db1\" forced\n"                                                                            \
+    "services \"www\" paused held\n"                                                                       \
     "address 192.0.2.10 mac 52:54:00:12:34:56 held 24 dev \"eth1\" since 2024-02-29T23:59:59.000000001Z\n" \
     "address 192.0.2.11 mac 52:54:00:12:34:56\n"                                                           \
     "address 2001:db8::10 held 128 dev \"eth2\" since 1970-01-01T00:00:00.000000000Z\n"                    \
@@ -81,6 +83,8 @@ static inline const struct journal *sample_journal(void)
         {.source = "fw", .nic = "wan", .verdict = JOURNAL_VERDICT_EXPIRED},
     };
     static struct journal_takeover takeovers[] = {{"db1", SAMPLE_TIME_NS}, {"db1", 0}};
+    static struct journal_services services[] = {{.source = "db1", .forced = true},
+                                                 {.source = "www", .paused = true, .held = true}};
     static struct journal_address addresses[4];
     static const struct journal journal = {
         .boot_id = SAMPLE_BOOT_ID,
@@ -89,6 +93,8 @@ static inline const struct journal *sample_journal(void)
         .n_nics = sizeof nics / sizeof *nics,
         .takeovers = takeovers,
         .n_takeovers = sizeof takeovers / sizeof *takeovers,
+        .services = services,
+        .n_services = sizeof services / sizeof *services,
         .addresses = addresses,
         .n_addresses = sizeof addresses / sizeof *addresses,
     };
@@ -138,6 +144,14 @@ static inline void assert_journal_equal(const struct journal *a, const struct jo
     for (size_t i = 0; i < a->n_takeovers; i++) {
         assert_string_equal(a->takeovers[i].source, b->takeovers[i].source);
         assert_true(a->takeovers[i].at_real_ns == b->takeovers[i].at_real_ns);
+    }
+    assert_int_equal(a->n_services, b->n_services);
+    for (size_t i = 0; i < a->n_services; i++) {
+        assert_string_equal(a->services[i].source, b->services[i].source);
+        assert_int_equal(a->services[i].paused, b->services[i].paused);
+        assert_int_equal(a->services[i].held, b->services[i].held);
+        assert_int_equal(a->services[i].disarmed, b->services[i].disarmed);
+        assert_int_equal(a->services[i].forced, b->services[i].forced);
     }
     for (size_t i = 0; i < a->n_addresses; i++)
         assert_address_equal(&a->addresses[i], &b->addresses[i]);

@@ -126,12 +126,21 @@ static void random_journal(uint64_t *seed, struct journal *ret)
     ret->n_addresses = next_random(seed) % 40;
     ret->nics = calloc(ret->n_nics + 1, sizeof *ret->nics);
     ret->takeovers = calloc(ret->n_takeovers + 1, sizeof *ret->takeovers);
+    ret->n_services = next_random(seed) % 40;
+    ret->services = calloc(ret->n_services + 1, sizeof *ret->services);
     ret->addresses = calloc(ret->n_addresses + 1, sizeof *ret->addresses);
     for (size_t i = 0; i < ret->n_nics; i++)
         random_nic(seed, i, &ret->nics[i]);
     for (size_t i = 0; i < ret->n_takeovers; i++) {
         random_name(seed, ret->takeovers[i].source, sizeof ret->takeovers[i].source, i % 3);
         ret->takeovers[i].at_real_ns = random_time(seed);
+    }
+    for (size_t i = 0; i < ret->n_services; i++) {
+        random_name(seed, ret->services[i].source, sizeof ret->services[i].source, i);
+        ret->services[i].paused = next_random(seed) % 2;
+        ret->services[i].held = next_random(seed) % 2;
+        ret->services[i].disarmed = next_random(seed) % 2;
+        ret->services[i].forced = next_random(seed) % 2;
     }
     for (size_t i = 0; i < ret->n_addresses; i++)
         random_address(seed, i, &ret->addresses[i]);

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A host that answers and serves nothing; hooks, fences, units and names around a takeover. */
+#include <unistd.h>
+
+#include "tests/sim/libscene.h"
+
+#define NIC "nic eth0 { 192.0.2.10/24 dev eth0 }"
+#define CHECKED "probe tcp 443 { interval 100ms; misses 3 }\n"
+#define HOOKS                                                                       \
+    "hook pre-takeover \"/h/may-i\" { veto yes }\nhook post-takeover \"/h/tell\"\n" \
+    "hook pre-failback \"/h/drain\"\nhook post-failback \"/h/done\"\nunit a.mount\nunit b.service\n"
+#define NAMED                                                                                            \
+    "source web1 { probe url \"http://203.0.113.10/\" { interval 1s; misses 3 }\non service automatic\n" \
+    "failback automatic\nhold-down 10s\ndns { server 203.0.113.53; zone example.net; key-file %s\n"      \
+    "record www.example.net A 198.51.100.20\nttl 60s } }\n"
+
+#define assert_service(s, want) assert_string_equal(sim_agent_service((s)->agent, "web1"), want)
+
+static void watch(struct scene *s, const char *statements)
+{
+    char file[2048];
+
+    snprintf(file, sizeof file, "source web1 { %s\n" NIC " }\n", statements);
+    scene_begin(s);
+    scene_watch(s, file);
+}
+
+static unsigned logged(const struct scene *s, const char *text)
+{
+    unsigned n = 0;
+
+    for (const char *at = s->agent->services.log; (at = strstr(at, text)); at++)
+        n++;
+    return n;
+}
+
+static void a_dead_service_is_told_and_nothing_more(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch(&s, CHECKED);
+    assert_service(&s, "passing");
+    s.agent->services.refuses = true;
+    scene_run(&s, NSEC_PER_SEC);
+    assert_service(&s, "failed");
+    assert_state(&s, "up");
+    assert_int_equal(sim_agent_said(s.agent, "check tcp 443 failed, 3 rounds in a row"), 1);
+    s.agent->services.refuses = false;
+    scene_run(&s, NSEC_PER_SEC);
+    assert_service(&s, "passing");
+    assert_int_equal(s.agent->n_deeds, 0);
+    scene_end(&s);
+}
+
+static void what_we_cannot_ask_has_not_failed(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch(&s, CHECKED "on service automatic\nfence \"/h/fence\"\n");
+    s.agent->services.unable = true;
+    scene_run(&s, 60 * NSEC_PER_SEC);
+    assert_service(&s, "passing");
+    assert_string_equal(s.agent->services.log, "");
+    scene_end(&s);
+}
+
+static void a_fence_and_then_the_takeover(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch(&s, CHECKED "on service automatic\ntakeover manual\nfence \"/h/fence\"\n");
+    s.agent->services.fenced = s.source;
+    s.agent->services.refuses = true;
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    assert_holds(&s, SCENE_IP);
+    assert_int_equal(logged(&s, "run /h/fence fence service\n"), 1);
+    scene_end(&s);
+}
+
+static void a_fence_that_fails_leaves_the_address_where_it_is(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch(&s, CHECKED "on service automatic\nfence \"/h/fence\"\n");
+    s.agent->services.failing = "fence";
+    s.agent->services.refuses = true;
+    scene_run(&s, 40 * NSEC_PER_SEC);
+    assert_service(&s, "failed");
+    assert_int_equal(logged(&s, "run /h/fence"), 2);
+    /* The host goes as well: without its fence nothing is claimed. */
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_state(&s, "blocked");
+    assert_reason(&s, "could not be fenced");
+    assert_free(&s, SCENE_IP);
+    scene_end(&s);
+}
+
+static void a_fence_that_lies_claims_nothing(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch(&s, CHECKED "on service automatic\nfence \"/h/fence\"\n");
+    s.agent->services.refuses = true;
+    scene_run(&s, 30 * NSEC_PER_SEC);
+    assert_service(&s, "fenced");
+    assert_state(&s, "up");
+    scene_run(&s, 60 * NSEC_PER_SEC);
+    assert_int_equal(s.agent->n_deeds, 0);
+    assert_true(sim_agent_said(s.agent, "could not be fenced") > 0);
+    scene_end(&s);
+}
+
+/* The whole order, for a host that is lost and given back. */
+static void everything_in_its_order(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch(&s, HOOKS "fence \"/h/fence\"\n");
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    assert_string_equal(s.agent->services.log,
+                        "run /h/may-i pre-takeover host\nrun /h/fence fence host\nflag web1 on\nstart a.mount\n"
+                        "start b.service\nstart standin-web1.target\nrun /h/tell post-takeover host\n");
+    s.agent->services.log[0] = '\0';
+    sim_agent_command(s.agent, "failback", "web1", NULL);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_true(s.agent->answer_ok);
+    assert_string_equal(s.agent->services.log,
+                        "run /h/drain pre-failback operator\nstop standin-web1.target\nstop b.service\n"
+                        "stop a.mount\nflag web1 off\nrun /h/done post-failback operator\n");
+    assert_free(&s, SCENE_IP);
+    scene_end(&s);
+}
+
+static void nothing_is_claimed_before_the_hooks_have_ended(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch(&s, HOOKS);
+    s.agent->services.take_ns = 3 * NSEC_PER_SEC;
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 3 * NSEC_PER_SEC);
+    assert_state(&s, "preparing");
+    assert_free(&s, SCENE_IP);
+    scene_run(&s, 3 * NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    scene_end(&s);
+}
+
+static void a_source_that_comes_back_meanwhile_keeps_its_address(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch(&s, HOOKS);
+    s.agent->services.take_ns = 3 * NSEC_PER_SEC;
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 3 * NSEC_PER_SEC);
+    sim_host_set_alive(s.source, true);
+    scene_run(&s, 10 * NSEC_PER_SEC);
+    assert_state(&s, "up");
+    assert_int_equal(s.agent->n_deeds, 0);
+    scene_end(&s);
+}
+
+static void a_veto_is_respected_and_asked_again(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch(&s, HOOKS);
+    s.agent->services.failing = "may-i";
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_state(&s, "blocked");
+    assert_reason(&s, "said no");
+    assert_int_equal(logged(&s, "may-i"), 1);
+    s.agent->services.failing = NULL;
+    scene_run(&s, 15 * NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    assert_int_equal(logged(&s, "may-i"), 2);
+    scene_end(&s);
+}
+
+static void a_hook_may_refuse_the_failback_and_force_overrules_it(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch(&s, HOOKS);
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    s.agent->services.failing = "drain";
+    sim_agent_command(s.agent, "failback", "web1", NULL);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_false(s.agent->answer_ok);
+    assert_holds(&s, SCENE_IP);
+    assert_int_equal(logged(&s, "stop "), 0);
+    s.agent->services.failing = "b.service";
+    sim_agent_command(s.agent, "failback", "web1", NULL);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_false(s.agent->answer_ok);
+    assert_holds(&s, SCENE_IP);
+    sim_agent_force_failback(s.agent, "web1");
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_true(s.agent->answer_ok);
+    assert_free(&s, SCENE_IP);
+    scene_end(&s);
+}
+
+static void a_unit_that_fails_is_kept_or_ends_it(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    for (int release = 0; release < 2; release++) {
+        watch(&s, release ? "unit a.mount { on-failure release }\n" : "unit a.mount\n");
+        s.agent->services.failing = "a.mount";
+        sim_host_set_alive(s.source, false);
+        scene_run(&s, 5 * NSEC_PER_SEC);
+        assert_state(&s, release ? "disarmed" : "holding");
+        assert_true(sim_agent_said(s.agent, "start of unit a.mount") > 0);
+        scene_end(&s);
+    }
+}
+
+static void a_restart_starts_units_again_and_runs_no_hook(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch(&s, HOOKS);
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    s.agent->services.log[0] = '\0';
+    sim_agent_kill(s.agent);
+    scene_run(&s, 100 * NSEC_PER_MSEC);
+    sim_agent_begin(s.agent, s.agent->file);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    assert_string_equal(s.agent->services.log,
+                        "flag web1 on\nstart a.mount\nstart b.service\nstart standin-web1.target\n");
+    scene_end(&s);
+}
+
+static void a_reload_goes_on_with_what_waits(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch(&s, HOOKS);
+    s.agent->services.take_ns = 2 * NSEC_PER_SEC;
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 2 * NSEC_PER_SEC);
+    assert_state(&s, "preparing");
+    sim_agent_reload(s.agent, s.agent->file);
+    scene_run(&s, 2 * NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    assert_int_equal(logged(&s, "may-i"), 1);
+    scene_end(&s);
+}
+
+static void a_file_with_other_hooks_asks_them(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch(&s, HOOKS);
+    s.agent->services.take_ns = 2 * NSEC_PER_SEC;
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 2 * NSEC_PER_SEC);
+    assert_state(&s, "preparing");
+    sim_agent_reload(s.agent, "source web1 { hook pre-takeover \"/h/other\" { veto yes }\n" NIC " }\n");
+    scene_run(&s, NSEC_PER_SEC);
+    assert_free(&s, SCENE_IP);
+    scene_run(&s, 30 * NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    assert_int_equal(logged(&s, "/h/other"), 1);
+    scene_end(&s);
+}
+
+static void a_source_that_leaves_the_file_leaves_nothing_running(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch(&s, HOOKS);
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    s.agent->services.log[0] = '\0';
+    sim_agent_reload(s.agent, "source other { nic eth0 { 192.0.2.99/24 dev eth0 } }\n");
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_free(&s, SCENE_IP);
+    assert_string_equal(s.agent->services.log,
+                        "flag web1 off\nstop standin-web1.target\nstop b.service\nstop a.mount\n");
+    scene_end(&s);
+}
+
+static void a_thousand_checks_that_hang_keep_no_probe_waiting(void **state)
+{
+    struct scene s;
+    char *file = malloc(1 << 17);
+    size_t used = (size_t)sprintf(file, "source web1 { interval 10ms; misses 3\n");
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        used += (size_t)sprintf(file + used, "probe tcp %d { interval 1s; timeout 1s }\n", 1000 + i);
+    sprintf(file + used, NIC " }\n");
+    scene_begin(&s);
+    scene_watch(&s, file);
+    s.agent->services.take_ns = NSEC_PER_SEC;
+    s.agent->services.refuses = true;
+    scene_run(&s, 2 * NSEC_PER_SEC);
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 60 * NSEC_PER_MSEC);
+    assert_state(&s, "holding");
+    free(file);
+    scene_end(&s);
+}
+
+static char key[] = "/tmp/standin-key-XXXXXX";
+
+static int write_key(void **state)
+{
+    static const char text[] =
+        "key \"ddns\" {\n\talgorithm hmac-sha256;\n\tsecret \"c2VjcmV0LXNlY3JldC1zZWNyZXQ=\";\n};\n";
+    int fd = mkstemp(key);
+
+    (void)state;
+    if (fd < 0 || write(fd, text, sizeof text - 1) != sizeof text - 1)
+        return -1;
+    return close(fd);
+}
+
+static int remove_key(void **state)
+{
+    (void)state;
+    return unlink(key);
+}
+
+/* A LAN whose source has no address that is watched, but a name. */
+static void watch_name(struct scene *s)
+{
+    char file[2048];
+
+    snprintf(file, sizeof file, NAMED, key);
+    scene_begin(s);
+    scene_watch(s, file);
+}
+
+static void a_name_moves_and_comes_back(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch_name(&s);
+    assert_service(&s, "passing");
+    s.agent->services.refuses = true;
+    scene_run(&s, 6 * NSEC_PER_SEC);
+    assert_service(&s, "holding");
+    assert_string_equal(s.agent->services.log, "dns claim www.example.net\nflag web1 on\nstart standin-web1.target\n");
+    s.agent->services.refuses = false;
+    scene_run(&s, 8 * NSEC_PER_SEC);
+    assert_service(&s, "holding");
+    scene_run(&s, 6 * NSEC_PER_SEC);
+    assert_service(&s, "passing");
+    assert_int_equal(logged(&s, "dns restore www.example.net\nflag web1 off\n"), 1);
+    scene_end(&s);
+}
+
+static void a_name_outlives_the_agent(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch_name(&s);
+    s.agent->services.refuses = true;
+    scene_run(&s, 6 * NSEC_PER_SEC);
+    assert_service(&s, "holding");
+    sim_agent_kill(s.agent);
+    scene_run(&s, NSEC_PER_SEC);
+    s.agent->services.log[0] = '\0';
+    sim_agent_begin(s.agent, s.agent->file);
+    scene_run(&s, 6 * NSEC_PER_SEC);
+    assert_service(&s, "holding");
+    assert_int_equal(logged(&s, "dns"), 0);
+    sim_agent_command(s.agent, "failback", "web1", NULL);
+    scene_run(&s, 3 * NSEC_PER_SEC);
+    assert_string_equal(s.agent->answer, "the name of web1 is given back");
+    assert_service(&s, "disarmed");
+    scene_end(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_dead_service_is_told_and_nothing_more),
+        cmocka_unit_test(what_we_cannot_ask_has_not_failed),
+        cmocka_unit_test(a_fence_and_then_the_takeover),
+        cmocka_unit_test(a_fence_that_fails_leaves_the_address_where_it_is),
+        cmocka_unit_test(a_fence_that_lies_claims_nothing),
+        cmocka_unit_test(everything_in_its_order),
+        cmocka_unit_test(nothing_is_claimed_before_the_hooks_have_ended),
+        cmocka_unit_test(a_source_that_comes_back_meanwhile_keeps_its_address),
+        cmocka_unit_test(a_veto_is_respected_and_asked_again),
+        cmocka_unit_test(a_hook_may_refuse_the_failback_and_force_overrules_it),
+        cmocka_unit_test(a_unit_that_fails_is_kept_or_ends_it),
+        cmocka_unit_test(a_restart_starts_units_again_and_runs_no_hook),
+        cmocka_unit_test(a_reload_goes_on_with_what_waits),
+        cmocka_unit_test(a_file_with_other_hooks_asks_them),
+        cmocka_unit_test(a_source_that_leaves_the_file_leaves_nothing_running),
+        cmocka_unit_test(a_thousand_checks_that_hang_keep_no_probe_waiting),
+        cmocka_unit_test(a_name_moves_and_comes_back),
+        cmocka_unit_test(a_name_outlives_the_agent),
+    };
+
+    cmocka_set_test_filter(getenv("ONLY"));
+    return cmocka_run_group_tests(tests, write_key, remove_key);
+}
