@@ -30,18 +30,12 @@ static enum core_reason refusal_of(const struct core *core, const struct core_ad
     return verify_address(core, a, target);
 }
 
-/* Claimed over whoever answers. */
-static bool is_forced(enum core_reason reason)
-{
-    return reason == CORE_REASON_FORCED || reason == CORE_REASON_SERVICE;
-}
-
 /* The kernel refused it here: the fallback NIC may take it, while the evidence is as fresh as verify wants it. */
 static bool claim_elsewhere(struct core *core, nsec_t now_ns, uint32_t address)
 {
     const struct core_address *a = &core->addresses[address];
     const struct core_nic *n = &core->nics[a->nic];
-    bool forced = is_forced(n->reason);
+    bool forced = n->reason == CORE_REASON_FORCED;
     uint16_t other = a->target[1];
 
     if (other == CORE_NO_TARGET || other == a->held_on || refusal_of(core, a, other, forced) != CORE_REASON_NONE)
@@ -120,8 +114,8 @@ void claim_begin(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reaso
     n->hold_off_ns = NSEC_UNSET;
     nic_enter(core, now_ns, nic, CORE_CLAIMING, reason);
     n->stands = stands;
-    claim_those(core, nic, true, is_forced(reason));
-    claim_those(core, nic, false, is_forced(reason));
+    claim_those(core, nic, true, reason == CORE_REASON_FORCED);
+    claim_those(core, nic, false, reason == CORE_REASON_FORCED);
     n->by_operator = n->approved = n->moving = n->for_service = n->fenced = false;
     gate_forget(n);
     nic_end_suspicion(core, nic);

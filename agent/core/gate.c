@@ -33,6 +33,15 @@ void gate_prepare(struct core *core, nsec_t now_ns, uint32_t nic)
         emit_of_source(core, CORE_PREPARE, nic);
 }
 
+void gate_on_answer(struct core_nic *n)
+{
+    if (nic_is_lost(n))
+        return;
+    n->prepared = false;
+    /* A person's order stands: verify says afterwards who answers. */
+    n->preparing = n->preparing && n->state == CORE_PREPARING && n->by_operator;
+}
+
 void gate_forget(struct core_nic *n)
 {
     n->preparing = n->prepared = false;

@@ -76,7 +76,9 @@ void verify_begin_for_service(struct core *core, nsec_t now_ns, uint32_t nic);
 /* Whether the NIC may not be claimed yet. */
 bool gate_is_shut(const struct core *core, const struct core_nic *n);
 void gate_prepare(struct core *core, nsec_t now_ns, uint32_t nic);
-/* The source is alive, or claimed: what was prepared counts no more. */
+/* Something of it answered: what was prepared counts no more, unless it is lost all the same. */
+void gate_on_answer(struct core_nic *n);
+/* The same once it is claimed, or given up. */
 void gate_forget(struct core_nic *n);
 /* Releases the NIC for `reason`, at once or after what must come before. */
 void gate_leave(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason);

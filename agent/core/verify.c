@@ -201,7 +201,8 @@ static bool asked_enough(const struct core *core, nsec_t now_ns, const struct co
  */
 static bool in_use(const struct core_nic *n, const struct core_address *a)
 {
-    if (n->for_service)
+    /* Taken over for a failed service: that the host answers is no obstacle. */
+    if (n->for_service || (n->state == CORE_CLAIMING && n->reason == CORE_REASON_SERVICE))
         return false;
     if (n->moving && n->back_since_ns != NSEC_UNSET)
         return true;
@@ -332,7 +333,10 @@ static void conclude(struct core *core, nsec_t now_ns, uint32_t nic, const struc
         return;
     }
     if (n->for_service) {
-        claim_begin(core, now_ns, nic, CORE_REASON_SERVICE);
+        if (f->claimable > 0)
+            claim_begin(core, now_ns, nic, CORE_REASON_SERVICE);
+        else
+            give_up(core, now_ns, nic, CORE_REASON_WITNESS_MISSING, NO_ADDRESS);
         return;
     }
     if (would_claim(core, n) && gate_is_shut(core, n) && (n->by_operator || !f->witness_missing)) {
@@ -418,7 +422,7 @@ void verify_begin_for_service(struct core *core, nsec_t now_ns, uint32_t nic)
 
 void verify_begin_for_move(struct core *core, nsec_t now_ns, uint32_t nic)
 {
-    core->nics[nic].by_operator = core->nics[nic].stands = false;
+    core->nics[nic].by_operator = core->nics[nic].for_service = core->nics[nic].stands = false;
     core->nics[nic].moving = true;
     core->nics[nic].approved = true; /* the takeover was: it only goes elsewhere */
     nic_restart(core, nic);
@@ -430,6 +434,7 @@ void verify_begin_for_operator(struct core *core, nsec_t now_ns, uint32_t nic, b
 {
     struct core_nic *n = &core->nics[nic];
 
+    n->for_service = false;
     n->by_operator = true;
     n->approved = approved;
     verify_gather(core, now_ns, nic);

@@ -294,7 +294,7 @@ void core_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const st
     n->seen = true;
     n->armed = true;
     n->disarmed = false;
-    gate_forget(n);
+    gate_on_answer(n);
     if (was_up && (n->state == CORE_UP || n->state == CORE_HOLDING))
         return;
     nic_alive(core, now_ns, a->nic);
@@ -413,6 +413,8 @@ static void nic_on_path_change(struct core *core, nsec_t now_ns, uint32_t nic)
     if (!path && is_undecided(n->state) && nobody_to_tell(core, n) && !core->sources[n->source].claim_unseen)
         nic_disarm(core, nic);
     nic_restart(core, nic);
+    if (n->state == CORE_PREPARING && n->by_operator)
+        return; /* after it all is verified anew */
     if (n->state == CORE_VERIFYING && n->by_operator)
         verify_begin_for_operator(core, now_ns, nic, n->approved);
     else if (is_undecided(n->state) && (n->state != CORE_BLOCKED || !path))

@@ -193,7 +193,7 @@ static void test_usage(void **state)
         {"show db1/eth0", "takes a whole source"},
         {"failback db1/", "without a name"},
         {"failback /eth0", "without a name"},
-        {"failback db1 --force", "does not take --force"},
+        {"approve db1 --force", "does not take --force"},
         {"status --colour", "unknown option --colour"},
         {"--timeout", "needs a value"},
         {"--timeout 60 status", "number with a unit"},

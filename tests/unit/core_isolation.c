@@ -12,6 +12,7 @@ static void bring_to(struct world *w, enum core_state state)
         w->sources[0].on_host = w->sources[0].on_nic = CORE_POLICY_MANUAL;
     if (state == CORE_LOST)
         w->sources[0].on_host = w->sources[0].on_nic = CORE_POLICY_NOTIFY;
+    w->sources[0].gated = state == CORE_PREPARING;
     if (state == CORE_LATE)
         round_missed(w, 0, 0);
     else if (state == CORE_VERIFYING || state == CORE_BLOCKED)
@@ -37,6 +38,7 @@ static void a_stall_voids_what_is_not_decided(void **state)
         [CORE_UP] = CORE_UP,
         [CORE_LATE] = CORE_UP,
         [CORE_VERIFYING] = CORE_UP,
+        [CORE_PREPARING] = CORE_PREPARING,
         [CORE_BLOCKED] = CORE_BLOCKED,
         [CORE_AWAITING] = CORE_AWAITING,
         [CORE_LOST] = CORE_LOST,

@@ -23,6 +23,8 @@ struct fact {
 struct chaos {
     struct world w; /* first: the fixture hands out only this */
     struct fact facts[32];
+    bool ready[8];  /* NICs for which all that must come before a claim succeeded, and which were silent since */
+    bool fenced[4]; /* sources that were fenced for a failed service */
     bool dead[8];   /* NICs whose rounds are mostly missed just now */
     bool in_result; /* the kernel's answer is being handled: a claim now is a second try on the fallback NIC */
 };
@@ -75,7 +77,8 @@ static void judge_verdict(const struct chaos *c, const struct core_action *actio
         answered_ns = c->facts[i].answered_ns > answered_ns ? c->facts[i].answered_ns : answered_ns;
     }
     assert_true(n->armed && !s->paused);
-    assert_int_equal(core_source_is_lost(&w->core, n->source) ? s->on_host : s->on_nic, CORE_POLICY_AUTOMATIC);
+    if (!c->fenced[n->source])
+        assert_int_equal(core_source_is_lost(&w->core, n->source) ? s->on_host : s->on_nic, CORE_POLICY_AUTOMATIC);
     assert_true(n->trigger_any ? lost > 0 : lost == watched);
     assert_true(c->facts[action->address].asks >= (n->asked_apart ? s->verify_asks : 1));
     assert_int_not_equal(t->witness, CORE_WITNESS_MISSING);
@@ -94,6 +97,13 @@ static void judge_claim(const struct chaos *c, const struct core_action *action)
     assert_true(action->target == a->target[0] || action->target == a->target[1]);
     if (n->reason == CORE_REASON_FORCED || n->reason == CORE_REASON_HOME)
         return;
+    if (n->reason == CORE_REASON_SERVICE) {
+        assert_true(w->sources[n->source].service_force && t->witness != CORE_WITNESS_MISSING);
+        assert_true(t->witness != CORE_WITNESS_EXPECTED || t->witness_asked_ns >= n->evidence_ns);
+        return;
+    }
+    if (w->sources[n->source].gated && n->n_held == 0 && !n->moving && !c->in_result)
+        assert_true(c->ready[action->nic] || c->fenced[n->source]);
     assert_true(a->heard_ns < n->evidence_ns);
     /* Disarmed: its answers were on a path that was lost since, with nobody to tell whose fault that was. */
     assert_false(c->facts[action->address].up && a->armed);
@@ -145,10 +155,21 @@ static void on_action(struct world *w, const struct core_action *action)
     case CORE_CONFLICT:
         assert_int_equal(w->addresses[action->address].claim, CORE_CLAIM_HELD);
         break;
+    case CORE_PREPARE:
+        assert_true(w->sources[action->source].gated);
+        break;
+    case CORE_LEAVE:
+        assert_true(w->sources[action->source].leaves_first && w->nics[action->nic].n_held > 0);
+        break;
+    case CORE_CLAIM_NAME:
+    case CORE_RELEASE_NAME:
+        fail_msg("no source here has a name");
+        break;
     case CORE_ASK_WITNESSES:
     case CORE_ASK_CARRIER:
     case CORE_RELEASE:
     case CORE_ANNOUNCE_SOURCE:
+    case CORE_SERVICE_CHANGED:
         break;
     }
 }
@@ -174,6 +195,11 @@ static void build(struct chaos *c)
         s->verify_asks = 1 + below(3);
         s->approval_timeout_ns = once_in(2) ? NSEC_NEVER : 100 * NSEC_PER_MSEC;
         s->approval_default_approve = once_in(2);
+        s->has_fence = once_in(4);
+        s->gated = s->has_fence || once_in(4);
+        s->leaves_first = once_in(4);
+        s->service_force = once_in(4);
+        s->on_service = (enum core_policy)below(3);
         for (uint32_t nics = 1 + below(3); nics > 0; nics--) {
             bool apart = once_in(3);
 
@@ -195,12 +221,29 @@ static void build(struct chaos *c)
     }
 }
 
+static bool is_lost(const struct chaos *c, uint32_t nic)
+{
+    const struct core_nic *n = &c->w.nics[nic];
+    uint32_t lost = 0, watched = 0;
+
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++) {
+        bool counts = counts_for_trigger(&c->w, &c->w.addresses[i]);
+
+        watched += counts;
+        lost += counts && c->facts[i].row >= c->w.sources[n->source].misses;
+    }
+    return n->trigger_any ? lost > 0 : lost == watched;
+}
+
 static void lived(struct chaos *c, uint32_t address)
 {
     struct world *w = &c->w;
+    uint32_t nic = w->addresses[address].nic;
 
-    if (w->addresses[address].claim != CORE_CLAIM_HELD)
+    if (w->addresses[address].claim != CORE_CLAIM_HELD) {
         c->facts[address] = (struct fact){.up = true, .answered_ns = w->now_ns};
+        c->ready[nic] = c->ready[nic] && is_lost(c, nic);
+    }
     core_on_answer(&w->core, w->now_ns, address, once_in(3) ? NULL : &source_mac);
 }
 
@@ -273,8 +316,11 @@ static void random_command(struct chaos *c)
         break;
     case 1:
         r = core_failback(&w->core, w->now_ns, nic);
-        assert_int_equal(r == 0 || r == -EINPROGRESS,
-                         w->nics[nic].state == CORE_RELEASING || (r == 0 && w->nics[nic].state == CORE_DISARMED));
+        if (r == 0 || r == -EINPROGRESS)
+            assert_true(w->nics[nic].state == CORE_RELEASING || w->nics[nic].leaving ||
+                        (r == 0 && w->nics[nic].state == CORE_DISARMED));
+        else
+            assert_int_not_equal(w->nics[nic].state, CORE_RELEASING);
         break;
     case 2:
         core_approve(&w->core, w->now_ns, nic);
@@ -298,6 +344,42 @@ static void random_command(struct chaos *c)
         break;
     case 7:
         c->dead[nic] = !c->dead[nic];
+        break;
+    }
+}
+
+/* Hooks, fences and checks end one way or another. */
+static void random_service(struct chaos *c)
+{
+    static const enum core_reason reasons[] = {CORE_REASON_NONE, CORE_REASON_NONE, CORE_REASON_VETOED,
+                                               CORE_REASON_NOT_FENCED};
+    struct world *w = &c->w;
+    uint32_t nic = below(w->core.n_nics), source = w->nics[nic].source;
+    enum core_reason reason = reasons[below(4)];
+    bool failed = once_in(2);
+
+    switch (below(6)) {
+    case 0:
+        c->ready[nic] = w->nics[nic].preparing ? reason == CORE_REASON_NONE : c->ready[nic];
+        core_on_prepared(&w->core, w->now_ns, nic, reason);
+        break;
+    case 1:
+        core_on_left(&w->core, w->now_ns, nic, once_in(2) ? CORE_REASON_NONE : CORE_REASON_STAYS);
+        break;
+    case 2:
+        c->fenced[source] = c->fenced[source] && failed;
+        core_on_service(&w->core, w->now_ns, source, failed);
+        break;
+    case 3:
+        if (w->sources[source].service == CORE_SERVICE_PREPARING && w->sources[source].has_fence)
+            c->fenced[source] = c->fenced[source] || reason == CORE_REASON_NONE;
+        core_on_service_prepared(&w->core, w->now_ns, source, reason);
+        break;
+    case 4:
+        core_approve_service(&w->core, w->now_ns, source);
+        break;
+    case 5:
+        core_deny_service(&w->core, w->now_ns, source);
         break;
     }
 }
@@ -369,6 +451,8 @@ static void reload(struct chaos *c)
         core_carry_target(&w->core, i, &old.core, i, true);
     for (uint32_t i = 0; i < w->core.n_nics; i++)
         carry_nic(c, i, &old);
+    for (uint32_t i = 0; i < w->core.n_sources; i++)
+        core_carry_service(&w->core, i, &old.core, i);
     check(w);
 }
 
@@ -402,9 +486,11 @@ static void random_event(struct chaos *c)
         random_command(c);
     else if (dice == 88 && once_in(10))
         reload(c);
+    else if (dice > 88 && dice < 94)
+        random_service(c);
     check(w);
     /* Restart, change and a few actions for each address: an event cannot set off a storm. */
-    assert_true(w->n_actions <= 5 * w->core.n_addresses + 4 * w->core.n_nics);
+    assert_true(w->n_actions <= 5 * w->core.n_addresses + 4 * w->core.n_nics + 2 * w->core.n_sources);
     forget(w);
     pass(w, (nsec_t)below(3) * NSEC_PER_MSEC);
 }
@@ -427,11 +513,20 @@ static void heal(struct chaos *c)
         w->targets[i].witness = CORE_WITNESS_EXPECTED;
         link_is(w, i, true);
     }
+    for (uint32_t i = 0; i < w->core.n_nics; i++) {
+        core_on_prepared(&w->core, w->now_ns, i, CORE_REASON_VETOED);
+        core_on_left(&w->core, w->now_ns, i, CORE_REASON_STAYS);
+    }
     for (uint32_t i = 0; i < w->core.n_sources; i++) {
+        core_on_service(&w->core, w->now_ns, i, false);
+        c->fenced[i] = w->sources[i].gated = w->sources[i].has_fence = w->sources[i].leaves_first = false;
         w->sources[i].on_host = w->sources[i].on_nic = CORE_POLICY_AUTOMATIC;
         core_resume(&w->core, w->now_ns, i);
     }
-    pass(w, NSEC_PER_SEC);
+    for (int i = 0; i < 12; i++) {
+        forget(w);
+        pass(w, CORE_GATE_AGAIN_NS / 10);
+    }
     for (uint32_t i = 0; i < w->core.n_nics; i++)
         core_failback(&w->core, w->now_ns, i);
     finish(c);
