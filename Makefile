@@ -71,11 +71,12 @@ config_DIR  := agent/config
 control_DIR := agent/control
 effects_DIR := agent/effects
 guard_DIR   := agent/guard
+runner_DIR  := agent/runner
 shell_DIR   := agent/shell
 netlink_DIR := netlink
 arp_DIR     := arp
 probes_DIR  := probes
-FOLDERS     := shell control config effects guard core netlink probes arp base
+FOLDERS     := shell control config runner effects guard core netlink probes arp base
 
 base_KNOWS    := base
 core_KNOWS    := core base
@@ -83,13 +84,14 @@ config_KNOWS  := config base
 control_KNOWS := control base
 effects_KNOWS := effects base
 guard_KNOWS   := guard netlink arp base
+runner_KNOWS  := runner effects base
 netlink_KNOWS := netlink base
 arp_KNOWS     := arp base
 probes_KNOWS  := probes arp base
-shell_KNOWS   := $(FOLDERS)
+shell_KNOWS   := $(filter-out runner,$(FOLDERS))
 
 # What a program adds to the archives it links.
-PROGRAM_SOURCES := agent/main.c agent/control/standinctl.c
+PROGRAM_SOURCES := agent/main.c agent/control/standinctl.c agent/runner/standin_runner.c
 GENERATED       := $(BUILD)/agent/config/grammar.tab.c $(BUILD)/agent/config/scanner.lex.c
 sources_of       = $(filter-out $(PROGRAM_SOURCES),$(wildcard $($(1)_DIR)/*.c))
 objects_of       = $(patsubst %.c,$(BUILD)/%.o,$(call sources_of,$(1)))
@@ -98,12 +100,15 @@ archives_of      = $(foreach folder,$($(1)_KNOWS),$(BUILD)/$(folder).a)
 # Before a recipe's command: names what is made instead of showing the command, unless V=1.
 quiet = $(if $(V),,@printf '  %-6s %s\n' $(1) $@;)
 
-all: $(BUILD)/standind $(BUILD)/standinctl
+all: $(BUILD)/standind $(BUILD)/standinctl $(BUILD)/standin-runner
 
 $(BUILD)/standind: $(BUILD)/agent/main.o $(call archives_of,shell)
 	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/standinctl: $(BUILD)/agent/control/standinctl.o $(call archives_of,control)
+	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/standin-runner: $(BUILD)/agent/runner/standin_runner.o $(call archives_of,runner)
 	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 define archive
@@ -136,6 +141,8 @@ folder_of_test = $(firstword $(subst _, ,$(notdir $(1))))
 .SECONDEXPANSION:
 $(UNIT): $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $$(call archives_of,$$(call folder_of_test,$$*))
 	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+# It starts the program.
+$(BUILD)/tests/unit/effects_jobs: | $(BUILD)/standin-runner
 unit: $(UNIT)
 
 # Worlds: tests/sim/world_what.c links everything, and what tests/sim/lib*.c offers. They read SEED.
@@ -339,7 +346,7 @@ lint-scripts:
 	@PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(abspath $(BUILD))/python python3 -W error -m py_compile $(PYTHON)
 	@pyflakes3 $(PYTHON)
 
-lint-systemd: $(BUILD)/standind $(BUILD)/standinctl
+lint-systemd: all
 	@python3 tests/lint/systemd.py
 
 lint-selftest:
@@ -347,18 +354,21 @@ lint-selftest:
 
 UNIT_DIR   := $(DESTDIR)$(PREFIX)/lib/systemd/system
 SBIN       := $(DESTDIR)$(PREFIX)/sbin
+LIB        := $(DESTDIR)$(PREFIX)/lib/standin
+UNITS      := standind.service standin-runner.service standin-runner.socket
 DOC_DIR    := $(DESTDIR)$(PREFIX)/share/doc/standin
 MAN_PAGES  := $(wildcard man/*.[1-8])
 man_dir     = $(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(1)))
-INSTALLED  := $(SBIN)/standind $(SBIN)/standinctl $(UNIT_DIR)/standind.service \
+INSTALLED  := $(SBIN)/standind $(SBIN)/standinctl $(LIB)/standin-runner $(addprefix $(UNIT_DIR)/,$(UNITS)) \
               $(DESTDIR)$(PREFIX)/lib/sysusers.d/standin.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/standin.conf \
               $(DOC_DIR)/networkd.conf $(DOC_DIR)/NetworkManager.conf \
               $(foreach page,$(MAN_PAGES),$(call man_dir,$(page))/$(notdir $(page)))
 install: all
 	install -d $(DESTDIR)/etc/standin
 	install -D -m 0755 -t $(SBIN) $(BUILD)/standind $(BUILD)/standinctl
-	install -D -m 0644 systemd/standind.service $(UNIT_DIR)/standind.service
-	sed -i 's|/usr/sbin/|$(PREFIX)/sbin/|' $(UNIT_DIR)/standind.service
+	install -D -m 0755 -t $(LIB) $(BUILD)/standin-runner
+	install -D -m 0644 -t $(UNIT_DIR) $(addprefix systemd/,$(UNITS))
+	sed -i 's|/usr/sbin/|$(PREFIX)/sbin/|; s|/usr/lib/standin/|$(PREFIX)/lib/standin/|' $(addprefix $(UNIT_DIR)/,$(UNITS))
 	install -D -m 0644 systemd/standin.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/standin.conf
 	install -D -m 0644 systemd/standin.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/standin.conf
 	install -D -m 0644 systemd/standin.networkd $(DOC_DIR)/networkd.conf
@@ -367,6 +377,7 @@ install: all
 # The administrator's /etc/standin stays, unless it is empty.
 uninstall:
 	rm -f $(INSTALLED)
+	test ! -d $(LIB) || rmdir --ignore-fail-on-non-empty $(LIB)
 	test ! -d $(DESTDIR)/etc/standin || rmdir --ignore-fail-on-non-empty $(DESTDIR)/etc/standin
 
 clean:

@@ -14,7 +14,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 
 # A system header that begins so may be included by these folders only.
 LIBRARIES = {
-    "systemd/": {"shell"},
+    "systemd/": {"runner", "shell"},
     "cap-ng.h": {"guard", "shell"},
     "netlink/": {"netlink"},
     "libmnl/": {"netlink"},
@@ -27,7 +27,7 @@ LIBRARIES = {
 }
 
 # Of these folders, others than the shell may include only these headers.
-PUBLIC = {"arp": {"arp/frame.h"}}
+PUBLIC = {"arp": {"arp/frame.h"}, "effects": {"agent/effects/job.h"}}
 
 # The core is pure: the headers of types, and AF_INET.
 CORE_SYSTEM = {
