@@ -38,7 +38,7 @@ MAKEFLAGS += --no-print-directory
 
 PACKAGES := libnl-3.0 libnl-route-3.0 libmnl libpcap libsystemd jansson libcap-ng
 CFLAGS   ?= -O2 -g
-STANDARD := -std=gnu17 -D_GNU_SOURCE -DSTANDIN_VERSION='"$(VERSION)"'
+STANDARD := -std=gnu17 -D_GNU_SOURCE -DSTANDIN_VERSION='"$(VERSION)"' -DSTANDIN_LIBDIR='"$(PREFIX)/lib/standin"'
 WARNINGS := -Wall -Wextra -Wswitch-enum -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wwrite-strings -Wundef -Wformat=2 $(WERROR)
 HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection

@@ -76,12 +76,13 @@ static void print_checks(FILE *out, const json_t *source, size_t state_column, c
 
     json_array_foreach(checks, i, check)
     {
+        bool shown = style->detailed || json_array_size(checks) <= CHECKS_IN_FULL || is(check, "state", "failed");
         CLEANUP_LINE struct text_line line;
 
-        if (!style->detailed && json_array_size(checks) > CHECKS_IN_FULL && !is(check, "state", "failed"))
-            continue;
         if (text_line_begin(&line))
             print_check(line.file, check);
+        if (!shown)
+            continue;
         fputs("  ", out);
         text_pad(out, member_text_or(check, "name", "?"), 2, state_column - 2);
         text_colour(out, style->colour, check_colour(check));
@@ -98,28 +99,27 @@ static void print_units(FILE *out, const json_t *source)
 
     json_array_foreach(json_object_get(source, "units"), i, unit)
     {
-        CLEANUP_LINE struct text_line line;
         const char *text = member_text_or(unit, "text", "");
+        CLEANUP_LINE struct text_line line;
 
-        if (!member_text(unit, "state"))
-            continue;
         if (text_line_begin(&line))
             fprintf(line.file, "unit %s: %s%s%s", member_text_or(unit, "name", "?"), member_text_or(unit, "state", "?"),
                     text[0] ? ": " : "", text);
-        text_paragraph(out, 2, text_line_end(&line));
+        if (member_text(unit, "state"))
+            text_paragraph(out, 2, text_line_end(&line));
     }
 }
 
 /* A member as a line of its own: "last trouble: ...". */
 static void print_member(FILE *out, const json_t *source, const char *key, const char *what)
 {
+    const char *text = member_text(source, key);
     CLEANUP_LINE struct text_line line;
 
-    if (!member_text(source, key))
-        return;
     if (text_line_begin(&line))
-        fprintf(line.file, "%s%s", what, member_text(source, key));
-    text_paragraph(out, 2, text_line_end(&line));
+        fprintf(line.file, "%s%s", what, text ? text : "");
+    if (text)
+        text_paragraph(out, 2, text_line_end(&line));
 }
 
 static void print_source(FILE *out, const json_t *source, size_t name_width, const struct table_style *style)

@@ -70,9 +70,7 @@ void core_on_prepared(struct core *core, nsec_t now_ns, uint32_t nic, enum core_
         return;
     if (!n->prepared)
         refuse(core, now_ns, nic, reason);
-    else if (n->by_operator)
-        verify_begin_for_operator(core, now_ns, nic, n->approved);
-    else if (nic_is_lost(n))
+    else if (n->by_operator || nic_is_lost(n))
         verify_begin_anew(core, now_ns, nic);
     else /* this host stood still meanwhile: fresh misses are wanted */
         nic_enter(core, now_ns, nic, nic_idle_state(n), CORE_REASON_NONE);

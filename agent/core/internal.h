@@ -67,8 +67,6 @@ nsec_t approval_until(const struct core *core, nsec_t now_ns, const struct core_
 /* Whether the address must not be claimed on `target`, and why; CORE_REASON_NONE: it may. */
 enum core_reason verify_address(const struct core *core, const struct core_address *a, uint16_t target);
 
-/* Gathers and judges the evidence once more, whatever there was before. */
-void verify_begin_anew(struct core *core, nsec_t now_ns, uint32_t nic);
 /* For a failed service: a witness is wanted, but the host may answer. */
 void verify_begin_for_service(struct core *core, nsec_t now_ns, uint32_t nic);
 

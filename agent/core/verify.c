@@ -408,16 +408,12 @@ void verify_begin(struct core *core, nsec_t now_ns, uint32_t nic)
     verify_enter(core, now_ns, nic);
 }
 
-void verify_begin_anew(struct core *core, nsec_t now_ns, uint32_t nic)
-{
-    verify_gather(core, now_ns, nic);
-    verify_begin(core, now_ns, nic);
-}
-
 void verify_begin_for_service(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     core->nics[nic].for_service = true;
-    verify_begin_anew(core, now_ns, nic);
+    core->nics[nic].by_operator = core->nics[nic].approved = core->nics[nic].moving = false;
+    verify_gather(core, now_ns, nic);
+    verify_enter(core, now_ns, nic);
 }
 
 void verify_begin_for_move(struct core *core, nsec_t now_ns, uint32_t nic)

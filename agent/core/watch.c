@@ -190,7 +190,8 @@ static void nic_judge(struct core *core, nsec_t now_ns, uint32_t nic)
         if ((n->reason == CORE_REASON_POLICY_MANUAL || n->reason == CORE_REASON_POLICY_NOTIFY) &&
             nic_policy(core, n) == CORE_POLICY_AUTOMATIC) {
             /* What was found then may be long past. */
-            verify_begin_anew(core, now_ns, nic);
+            verify_gather(core, now_ns, nic);
+            verify_begin(core, now_ns, nic);
         }
         break;
     case CORE_HOLDING:

@@ -101,6 +101,7 @@ struct job_dns {
 
 struct job_request {
     uint64_t id;        /* positive, below 2^63; the answers repeat it */
+    uint64_t tag;       /* the caller's own, of which the other end hears nothing: jobs.h gives it back with the answer */
     enum job_kind kind; /* which of these follows */
     union {
         struct job_run run; /* JOB_RUN */
@@ -124,6 +125,7 @@ enum job_outcome {
 
 struct job_answer {
     uint64_t id;              /* of the request */
+    uint64_t tag;             /* the same; 0 in one that was only read */
     enum job_outcome outcome; /* what became of it */
     int status;               /* JOB_EXITED: 0 to 255; JOB_SIGNALLED: the signal; else 0 */
     nsec_t took_ns;           /* sent as ms; 0 where nothing was tried */

@@ -34,7 +34,8 @@ struct packet {
 };
 
 struct slot {
-    uint64_t id; /* 0: free */
+    uint64_t id;  /* 0: free */
+    uint64_t tag; /* the caller's */
     enum job_kind kind;
     bool sent;
     jobs_answered answered; /* NULL: forgotten */
@@ -110,14 +111,16 @@ static void drop_packets(struct jobs *jobs, uint64_t id)
 static void finish(struct jobs *jobs, struct slot *slot, const struct job_answer *answer)
 {
     struct slot finished = *slot;
+    struct job_answer tagged = *answer;
 
     heap_set(&jobs->heap, number_of(jobs, slot), NSEC_NEVER);
     *slot = (struct slot){0};
     jobs->n_jobs--;
     if (!finished.sent)
         drop_packets(jobs, finished.id);
+    tagged.tag = finished.tag;
     if (finished.answered)
-        finished.answered(finished.userdata, answer);
+        finished.answered(finished.userdata, &tagged);
 }
 
 static void finish_unable(struct jobs *jobs, struct slot *slot, const char *why)
@@ -347,11 +350,19 @@ int jobs_submit(struct jobs *jobs, nsec_t now_ns, struct job_request *request, j
         return r;
     jobs->count++;
     jobs->n_jobs++;
-    *slot = (struct slot){.id = request->id, .kind = request->kind, .answered = answered, .userdata = userdata};
+    *slot = (struct slot){.id = request->id, .tag = request->tag, .kind = request->kind, .answered = answered, .userdata = userdata};
     heap_set(&jobs->heap, number_of(jobs, slot), now_ns + job_limit_ns(request) + JOBS_GRACE_NS);
     if (ret_id)
         *ret_id = request->id;
     flush(jobs);
+    return 0;
+}
+
+uint64_t jobs_find(const struct jobs *jobs, uint64_t tag)
+{
+    for (uint32_t i = 0; i < JOBS_MAX; i++)
+        if (jobs->slots[i].id != 0 && jobs->slots[i].tag == tag)
+            return jobs->slots[i].id;
     return 0;
 }
 
@@ -408,6 +419,7 @@ static bool take_answer(struct jobs *jobs, const char *packet, size_t length)
         jobs->excused = false;
         jobs->failures = 0;
     }
+    answer.tag = slot ? slot->tag : 0;
     if (good && slot && answer.outcome == JOB_STARTED) {
         if (slot->answered)
             slot->answered(slot->userdata, &answer);

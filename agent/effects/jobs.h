@@ -48,6 +48,8 @@ void jobs_close(struct jobs *jobs);
  */
 int jobs_submit(struct jobs *jobs, nsec_t now_ns, struct job_request *request, jobs_answered answered, void *userdata,
                 uint64_t *ret_id);
+/* The id of the job in hand with this tag; 0: there is none. It is searched for. */
+uint64_t jobs_find(const struct jobs *jobs, uint64_t tag);
 /* Ends a command; it is answered as it ends. */
 int jobs_kill(struct jobs *jobs, uint64_t id);
 /* It goes on, but nobody hears of it. */

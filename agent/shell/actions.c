@@ -218,10 +218,14 @@ void actions_handle(void *userdata, const struct core_action *action)
         sequences_on_change(agent, action->nic);
         break;
     case CORE_PREPARE:
+        sequences_prepare(agent, action->source, action->nic);
+        break;
     case CORE_LEAVE:
+        sequences_leave(agent, action->source, action->nic);
+        break;
     case CORE_CLAIM_NAME:
     case CORE_RELEASE_NAME:
-        sequences_begin(agent, action);
+        sequences_move_name(agent, action->source, action->type == CORE_CLAIM_NAME);
         break;
     case CORE_SERVICE_CHANGED:
         agent->changed = true;

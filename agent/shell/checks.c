@@ -139,7 +139,7 @@ void checks_on_answer(struct agent *agent, nsec_t now_ns, uint32_t check, const 
 {
     struct check *c;
 
-    if (check >= agent->plan->n_checks || agent->plan->checks[check].job != answer->id)
+    if (check >= agent->plan->n_checks || agent->plan->checks[check].job != answer->tag)
         return;
     agent->now_ns = now_ns;
     c = &agent->plan->checks[check];

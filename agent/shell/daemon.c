@@ -310,6 +310,16 @@ static int open_keeper(struct daemon *d)
     return r < 0 ? fail(r, "the journal") : 0;
 }
 
+/* In the folder of the control socket. */
+static int prepare_services(struct daemon *d)
+{
+    const char *slash = strrchr(d->options.control, '/');
+    char folder[WORLD_PATH];
+
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - d->options.control) : 1, slash ? d->options.control : ".");
+    return world_prepare_services(d->world, folder, d->first);
+}
+
 static int daemon_open(struct daemon *d)
 {
     const char *what;
@@ -325,6 +335,8 @@ static int daemon_open(struct daemon *d)
     if ((r = world_open(&d->world, d->event, &what)) < 0)
         return fail(r, what);
     world_set_guarding(d->world, d->guarding);
+    if ((r = prepare_services(d)) < 0)
+        return fail(r, "what runs hooks and checks");
     set_up_header(d);
     if ((r = process_drop_capabilities()) < 0)
         return fail(r, "cannot drop capabilities");

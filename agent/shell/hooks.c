@@ -183,7 +183,7 @@ int hooks_ask_command(struct agent *agent, uint64_t id, uint32_t source, const s
     struct subject subject = subject_of(agent->plan, source, step->nic);
     CLEANUP_FREE char *addresses = malloc(ENV_TEXT), *input = NULL;
     char env[ENV_WORDS][OUTCOME_TEXT + LIMIT_NAME + 32], reason[OUTCOME_TEXT], name[LIMIT_NAME + 32];
-    struct job_request job = {.id = id, .kind = JOB_RUN};
+    struct job_request job = {.tag = id, .kind = JOB_RUN};
     size_t n = 0;
 
     reason_of(agent, source, step, reason, sizeof reason);
@@ -210,7 +210,7 @@ int hooks_ask_command(struct agent *agent, uint64_t id, uint32_t source, const s
 
 int hooks_ask_check(struct agent *agent, uint64_t id, uint32_t source, const struct ipmap_check *map)
 {
-    struct job_request job = {.id = id, .kind = map->kind == IPMAP_CHECK_EXEC ? JOB_RUN : JOB_URL};
+    struct job_request job = {.tag = id, .kind = map->kind == IPMAP_CHECK_EXEC ? JOB_RUN : JOB_URL};
     char env[LIMIT_NAME + 32];
 
     if (map->kind == IPMAP_CHECK_EXEC) {
@@ -251,7 +251,7 @@ static const char *algorithm_name(enum ipmap_key_algorithm algorithm)
 
 int hooks_ask_name(struct agent *agent, uint64_t id, const struct ipmap_dns *dns, enum job_dns_direction direction)
 {
-    struct job_request job = {.id = id, .kind = JOB_DNS};
+    struct job_request job = {.tag = id, .kind = JOB_DNS};
 
     if (!dns->key)
         return -ENOKEY;

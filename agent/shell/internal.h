@@ -434,8 +434,10 @@ void checks_end(struct agent *agent, struct plan *plan);
 void checks_on_answer(struct agent *agent, nsec_t now_ns, uint32_t check, const struct job_answer *answer);
 
 /* sequences.c: what is run when */
-/* Of what the core asks for. */
-void sequences_begin(struct agent *agent, const struct core_action *action);
+/* What the core waits for, of a NIC or (UINT32_MAX) of the source as a whole. */
+void sequences_prepare(struct agent *agent, uint32_t source, uint32_t nic);
+void sequences_leave(struct agent *agent, uint32_t source, uint32_t nic);
+void sequences_move_name(struct agent *agent, uint32_t source, bool here);
 /* A NIC, or what a source serves, changed its state. */
 void sequences_on_change(struct agent *agent, uint32_t nic);
 void sequences_on_service_change(struct agent *agent, uint32_t source, enum core_service was);

@@ -61,10 +61,10 @@ struct agent_ports {
     /* Asks whether a service accepts; the answer comes back by agent_on_tcp, also from within. `check`: a check's number. */
     int (*tcp)(void *userdata, uint32_t check, const struct tcp_request *request);
     void (*tcp_cancel)(void *userdata, uint32_t check);
-    /* Hands a job to the runner or the helper, by its kind; the answer comes back by agent_on_job, later. 0 or negative
-     * errno. Cancelled jobs may still be answered. */
-    int (*job)(void *userdata, const struct job_request *request);
-    void (*job_cancel)(void *userdata, uint64_t id);
+    /* Hands a job to the runner or the helper, by its kind; the answer comes back by agent_on_job, later, with its tag. 0
+     * or negative errno. Cancelled jobs may still be answered. */
+    int (*job)(void *userdata, struct job_request *request);
+    void (*job_cancel)(void *userdata, uint64_t tag);
     /* Starts or stops a unit of systemd's; the answer comes back by agent_on_unit, later. 0 or negative errno. */
     int (*unit)(void *userdata, uint64_t id, enum units_operation operation, const char *name, nsec_t timeout_ns);
     /* Whether this host stands in for the source: a file that units can ask for. */

@@ -77,61 +77,44 @@ static enum cause cause_of_service(const struct core_source *s)
 }
 
 /* An operator's word, or the source that is back. */
-static enum cause cause_of_leaving(const struct core *core, const struct core_action *action)
+static enum cause cause_of_leaving(const struct core *core, uint32_t source, uint32_t nic)
 {
-    enum core_reason reason = action->nic == UINT32_MAX ? core->sources[action->source].service_leaves_for
-                                                        : core->nics[action->nic].leaves_for;
+    enum core_reason reason =
+        nic == UINT32_MAX ? core->sources[source].service_leaves_for : core->nics[nic].leaves_for;
 
     return reason == CORE_REASON_OPERATOR ? CAUSE_OPERATOR : CAUSE_HOST;
 }
 
-void sequences_begin(struct agent *agent, const struct core_action *action)
+void sequences_prepare(struct agent *agent, uint32_t source, uint32_t nic)
 {
     const struct core *core = &agent->plan->core;
-    uint32_t source = action->source;
-    struct step step = {.nic = action->nic};
+    struct step step = {.sequence = SEQUENCE_PREPARE, .nic = nic};
 
-    step.cause = action->nic == UINT32_MAX ? cause_of_service(&core->sources[source]) : cause_of(core, action->nic);
-    switch (action->type) {
-    case CORE_PREPARE:
-        step.sequence = SEQUENCE_PREPARE;
-        add_hooks(agent, source, step, IPMAP_HOOK_PRE_TAKEOVER);
-        if (agent->plan->source_maps[source]->fence)
-            add(agent, source, step, STEP_FENCE, 0);
-        break;
-    case CORE_LEAVE:
-        step.sequence = SEQUENCE_LEAVE;
-        step.cause = cause_of_leaving(core, action);
-        steps_drop(agent, source, SEQUENCE_TAKEN);
-        add_hooks(agent, source, step, IPMAP_HOOK_PRE_FAILBACK);
-        if (agent->plan->services[source]->n_standing <= 1)
-            add_stops(agent, source, step);
-        break;
-    case CORE_CLAIM_NAME:
-        step.sequence = SEQUENCE_CLAIM_NAME;
-        add(agent, source, step, STEP_NAME_CLAIM, 0);
-        break;
-    case CORE_RELEASE_NAME:
-        step.sequence = SEQUENCE_RELEASE_NAME;
-        add(agent, source, step, STEP_NAME_RELEASE, 0);
-        break;
-    case CORE_ASK:
-    case CORE_ASK_WITNESSES:
-    case CORE_ASK_CARRIER:
-    case CORE_RESTART:
-    case CORE_CLAIM:
-    case CORE_RELEASE:
-    case CORE_ANNOUNCE:
-    case CORE_ANNOUNCE_AGAIN:
-    case CORE_DEFEND:
-    case CORE_ANNOUNCE_SOURCE:
-    case CORE_RETURNED:
-    case CORE_RETURN_PROBED:
-    case CORE_CONFLICT:
-    case CORE_CHANGED:
-    case CORE_SERVICE_CHANGED:
-        return;
-    }
+    step.cause = nic == UINT32_MAX ? cause_of_service(&core->sources[source]) : cause_of(core, nic);
+    add_hooks(agent, source, step, IPMAP_HOOK_PRE_TAKEOVER);
+    if (agent->plan->source_maps[source]->fence)
+        add(agent, source, step, STEP_FENCE, 0);
+    add(agent, source, step, STEP_END, 0);
+}
+
+void sequences_leave(struct agent *agent, uint32_t source, uint32_t nic)
+{
+    struct step step = {.sequence = SEQUENCE_LEAVE, .nic = nic};
+
+    step.cause = cause_of_leaving(&agent->plan->core, source, nic);
+    steps_drop(agent, source, SEQUENCE_TAKEN);
+    add_hooks(agent, source, step, IPMAP_HOOK_PRE_FAILBACK);
+    if (agent->plan->services[source]->n_standing <= 1)
+        add_stops(agent, source, step);
+    add(agent, source, step, STEP_END, 0);
+}
+
+void sequences_move_name(struct agent *agent, uint32_t source, bool here)
+{
+    struct step step = {.sequence = here ? SEQUENCE_CLAIM_NAME : SEQUENCE_RELEASE_NAME, .nic = UINT32_MAX};
+
+    step.cause = cause_of_service(&agent->plan->core.sources[source]);
+    add(agent, source, step, here ? STEP_NAME_CLAIM : STEP_NAME_RELEASE, 0);
     add(agent, source, step, STEP_END, 0);
 }
 

@@ -326,7 +326,7 @@ static void on_command_ended(struct agent *agent, uint32_t source, const struct 
 
 void agent_on_job(struct agent *agent, nsec_t now_ns, const struct job_answer *answer)
 {
-    uint32_t check = job_check(answer->id), source;
+    uint32_t check = job_check(answer->tag), source;
 
     if (!agent->plan)
         return;
@@ -335,7 +335,7 @@ void agent_on_job(struct agent *agent, nsec_t now_ns, const struct job_answer *a
         checks_on_answer(agent, now_ns, check, answer);
         return;
     }
-    source = owner_of(agent->plan, answer->id);
+    source = owner_of(agent->plan, answer->tag);
     if (source != UINT32_MAX && answer->outcome != JOB_STARTED)
         on_command_ended(agent, source, answer);
 }

@@ -191,6 +191,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
     (void)usec;
     world->timer_ns = NSEC_UNSET; /* it fired: whatever comes next has to be set */
     world_take_time(world);
+    world_services_on_time(world);
     agent_turn(world->agent, world->clock.now_ns);
     if (world->timer_fn)
         world->timer_fn(world->timer_userdata, world->clock.now_ns);
@@ -231,6 +232,7 @@ void world_set_timer(struct world *world, nsec_t also_ns)
     due_ns = agent_deadline(world->agent);
     due_ns = also_ns < due_ns ? also_ns : due_ns;
     due_ns = world->claims_due_ns < due_ns ? world->claims_due_ns : due_ns;
+    due_ns = nsec_min(due_ns, world_services_deadline(world));
     /* "At once" is often written as 0, which must not pass for NSEC_UNSET: the timer would never be set again. */
     due_ns = nsec_max(due_ns, 1);
     if (due_ns == world->timer_ns)
@@ -332,6 +334,7 @@ void world_close(struct world *world)
         return;
     listeners_close(world);
     agent_free(world->agent);
+    world_services_close(world);
     link_probe_close(world->arp);
     link_probe_close(world->nd);
     icmp_probe_close(world->icmp4);

@@ -11,6 +11,9 @@
 
 struct world;
 
+/* Bytes of a path here, with its NUL: sockets have no longer ones. */
+#define WORLD_PATH 256
+
 /* Opens everything and makes the agent. 0 or negative errno; *ret_what then names what could not be opened. */
 int world_open(struct world **ret, sd_event *event, const char **ret_what);
 void world_close(struct world *world);
@@ -26,6 +29,9 @@ void world_set_guarding(struct world *world, struct guarding *guarding);
 /* From now on journals are handed to it. */
 struct keeper;
 void world_set_keeper(struct world *world, struct keeper *keeper);
+
+/* Starts what the file wants for services, while there still are all rights; `folder`: of sockets and flag files. */
+int world_prepare_services(struct world *world, const char *folder, const struct ipmap *ipmap);
 
 /* Loads the ipmap into the agent and opens a port on each target NIC. `first`: adopt what the kernel holds for us. */
 int world_load(struct world *world, struct ipmap *ipmap, bool first);

@@ -2,6 +2,7 @@
 /* What world.c, world_ports.c and listeners.c share. Nobody else includes this. */
 #pragma once
 
+#include "agent/effects/jobs.h"
 #include "agent/shell/world.h"
 #include "arp/port.h"
 #include "netlink/quiet.h"
@@ -47,6 +48,11 @@ struct world {
     int strict_nic;     /* the target NIC that was looked at last for the reasons not to use its shelves */
     bool strict;        /* that there are some, as of: */
     nsec_t strict_looked_ns;
+    struct tcp_check *tcp; /* for the checks of the file in effect; NULL: it has none */
+    sd_event_source *tcp_source;
+    struct jobs *runner, *helper; /* NULL: no file has wanted them yet */
+    struct units *units;          /* the same */
+    char folder[WORLD_PATH];      /* of the control socket: other sockets and the flag files are there */
     struct listener **nics; /* one for each target NIC of the ipmap */
     size_t n_nics;
 };
@@ -68,6 +74,21 @@ void listeners_refresh(struct world *world);
 void listeners_close(struct world *world);
 /* NULL where no port is open on that NIC. */
 struct arp_port *listeners_find(struct world *world, int ifindex);
+
+/* world_services.c */
+/* What the file wants is opened and started, as early as can be: before rights are given up. 0 or negative errno. */
+int world_services_open(struct world *world, const struct ipmap *ipmap);
+/* The file is about to take effect. 0 or negative errno. */
+int world_services_load(struct world *world, const struct ipmap *ipmap);
+void world_services_close(struct world *world);
+nsec_t world_services_deadline(const struct world *world);
+void world_services_on_time(struct world *world);
+int world_port_tcp(void *userdata, uint32_t check, const struct tcp_request *request);
+void world_port_tcp_cancel(void *userdata, uint32_t check);
+int world_port_job(void *userdata, struct job_request *request);
+void world_port_job_cancel(void *userdata, uint64_t tag);
+int world_port_unit(void *userdata, uint64_t id, enum units_operation operation, const char *name, nsec_t timeout_ns);
+void world_port_flag(void *userdata, const char *source, bool held);
 
 /* shelving.c */
 /* Makes the shelves that are missing. */

@@ -39,6 +39,8 @@ int world_load(struct world *world, struct ipmap *ipmap, bool first)
         r = listeners_add_nics(world, ipmap);
     world_take_time(world);
     if (r >= 0)
+        r = world_services_load(world, ipmap);
+    if (r >= 0)
         r = agent_load(world->agent, world->clock.now_ns, ipmap, held.list, held.n);
     /* What was adopted or is being released, the guard before ours knows; ours must, before it takes over. */
     for (size_t i = 0; r >= 0 && i < held.n; i++)

@@ -222,5 +222,11 @@ const struct agent_ports world_ports = {
     .journal = port_journal,
     .wall_ahead = port_wall_ahead,
     .manager = manager_of,
+    .tcp = world_port_tcp,
+    .tcp_cancel = world_port_tcp_cancel,
+    .job = world_port_job,
+    .job_cancel = world_port_job_cancel,
+    .unit = world_port_unit,
+    .flag = world_port_flag,
     .say = port_say,
 };

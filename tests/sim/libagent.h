@@ -195,8 +195,8 @@ extern const struct agent_ports sim_ports;
 /* libservices.c: the same of services. */
 int sim_port_tcp(void *userdata, uint32_t check, const struct tcp_request *request);
 void sim_port_tcp_cancel(void *userdata, uint32_t check);
-int sim_port_job(void *userdata, const struct job_request *request);
-void sim_port_job_cancel(void *userdata, uint64_t id);
+int sim_port_job(void *userdata, struct job_request *request);
+void sim_port_job_cancel(void *userdata, uint64_t tag);
 int sim_port_unit(void *userdata, uint64_t id, enum units_operation operation, const char *name, nsec_t timeout_ns);
 void sim_port_flag(void *userdata, const char *source, bool held);
 

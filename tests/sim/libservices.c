@@ -118,11 +118,11 @@ static const char *direction_name(enum job_dns_direction direction)
     return "";
 }
 
-int sim_port_job(void *userdata, const struct job_request *request)
+int sim_port_job(void *userdata, struct job_request *request)
 {
     struct sim_agent *agent = userdata;
     struct sim_arrival arrival = {.kind = SIM_ARRIVED_JOB,
-                                  .answer = {.id = request->id, .took_ns = NSEC_PER_MSEC, .text = ""}};
+                                  .answer = {.tag = request->tag, .took_ns = NSEC_PER_MSEC, .text = ""}};
     struct job_answer *answer = &arrival.answer;
     bool fences = false;
 
@@ -152,10 +152,10 @@ int sim_port_job(void *userdata, const struct job_request *request)
     return 0;
 }
 
-void sim_port_job_cancel(void *userdata, uint64_t id)
+void sim_port_job_cancel(void *userdata, uint64_t tag)
 {
     (void)userdata;
-    (void)id;
+    (void)tag;
 }
 
 int sim_port_unit(void *userdata, uint64_t id, enum units_operation operation, const char *name, nsec_t timeout_ns)
