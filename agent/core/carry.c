@@ -93,6 +93,19 @@ static void start_over(struct core_nic *n)
         n->watch_next_ns = n->question_ns = n->home_ns = NSEC_NEVER;
 }
 
+/* What the new file does not ask for any more, nobody answers. */
+static void carry_gate(struct core_nic *n, const struct core_source *is)
+{
+    if (!is->gated) {
+        gate_forget(n);
+        if (n->state == CORE_PREPARING) {
+            n->by_operator = n->approved = false;
+            n->state = nic_idle_state(n);
+        }
+    }
+    n->leaving = n->leaving && is->leaves_first;
+}
+
 /* The new number of an address; NO_ADDRESS where it is not in the new file. */
 static uint32_t carried_address(const struct core_nic *n, const struct core_carried *carried, uint32_t old)
 {
@@ -136,5 +149,6 @@ void core_carry(struct core *to, uint32_t to_nic, const struct core *from, uint3
         n->reason = CORE_REASON_NONE;
     if (anew || !alike)
         start_over(n);
+    carry_gate(n, is);
     nic_set_timer(to, to_nic);
 }

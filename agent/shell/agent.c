@@ -20,6 +20,7 @@ int agent_new(struct agent **ret, const struct agent_ports *ports, void *userdat
     agent->hash_seed = agent_random(agent);
     agent->next_deadline_ns = NSEC_NEVER;
     agent->journaling.due_ns = NSEC_NEVER;
+    agent->names_due_ns = NSEC_NEVER;
     *ret = agent;
     return 0;
 }
@@ -76,6 +77,7 @@ nsec_t agent_deadline(const struct agent *agent)
     due_ns = nsec_min(due_ns, rounds_deadline(agent));
     due_ns = nsec_min(due_ns, proof_deadline(agent));
     due_ns = nsec_min(due_ns, checks_deadline(agent));
+    due_ns = nsec_min(due_ns, names_deadline(agent));
     due_ns = nsec_min(due_ns, heap_first(&plan->leases, NULL));
     due_ns = nsec_min(due_ns, core_deadline(&plan->core));
     due_ns = nsec_min(due_ns, announcer_deadline(plan->announcer));
@@ -145,6 +147,7 @@ void agent_turn(struct agent *agent, nsec_t now_ns)
         handle_stall(agent, stood_still_ns);
     rounds_run(agent, now_ns);
     checks_run(agent, now_ns);
+    names_run(agent, now_ns);
     /* Drain, then judge, here too. */
     if (agent->plan->core.n_verifying > 0 && core_deadline(&agent->plan->core) <= now_ns)
         rounds_drain(agent);

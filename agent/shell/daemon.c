@@ -316,7 +316,8 @@ static int prepare_services(struct daemon *d)
     const char *slash = strrchr(d->options.control, '/');
     char folder[WORLD_PATH];
 
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - d->options.control) : 1, slash ? d->options.control : ".");
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - d->options.control) : 1,
+             slash ? d->options.control : ".");
     return world_prepare_services(d->world, folder, d->first);
 }
 

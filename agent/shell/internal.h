@@ -147,6 +147,11 @@ struct unit {
     char text[OUTCOME_TEXT]; /* in systemd's words */
 };
 
+/* Where the DNS name of a source is. */
+#define NAME_HERE "here"
+#define NAME_GIVEN_BACK "given back"
+#define NAME_CHANGED "changed by somebody else"
+
 /* The services of a source (same number), beside what the core keeps of them. */
 struct services {
     uint32_t first_check, n_checks;
@@ -157,7 +162,8 @@ struct services {
     enum core_reason verdict;     /* of the sequence that the first step belongs to: CORE_REASON_NONE so far */
     uint32_t n_standing;          /* NICs that we stand in for, or 1 for the name of a source without */
     nsec_t fenced_ns;             /* when its fence last succeeded; 0 */
-    const char *name_state;       /* of its DNS name: "here", "given back", ...; NULL: nothing was changed */
+    const char *name_state;       /* one of the words above; NULL: nothing was changed */
+    uint64_t look;                /* the question under way whether it still is; 0: none */
     char name_text[OUTCOME_TEXT]; /* what the name server said */
     char trouble[STEP_TEXT + OUTCOME_TEXT]; /* what last went wrong in a step: "hook ...: exit status 1: ..."; "" */
     char alarm[OUTCOME_TEXT];               /* what the hooks of the alarm that waits are told */
@@ -307,8 +313,9 @@ struct agent {
     bool watch_changed;   /* which addresses wait for traffic as their proof */
     bool ipv6_router;     /* this host forwards IPv6: advertisements say so */
     struct journaling journaling;
-    uint64_t jobs;      /* ids given so far */
-    bool steps_changed; /* some source may have a step to begin */
+    uint64_t jobs;       /* ids given so far */
+    nsec_t names_due_ns; /* when names are looked at next; NSEC_NEVER */
+    bool steps_changed;  /* some source may have a step to begin */
 };
 
 /* agent.c */
@@ -450,6 +457,13 @@ void steps_add(struct agent *agent, uint32_t source, const struct step *step);
 void steps_drop(struct agent *agent, uint32_t source, enum sequence sequence);
 bool steps_has(const struct services *s, enum sequence sequence);
 void steps_run(struct agent *agent, nsec_t now_ns);
+
+/* names.c */
+/* One was moved here. */
+void names_watch(struct agent *agent);
+void names_run(struct agent *agent, nsec_t now_ns);
+nsec_t names_deadline(const struct agent *agent);
+bool names_on_answer(struct agent *agent, const struct job_answer *answer);
 
 /* services.c: of the files */
 /* Room for the checks and steps of a source, where it has any. 0 or -ENOMEM. */

@@ -79,8 +79,7 @@ static enum cause cause_of_service(const struct core_source *s)
 /* An operator's word, or the source that is back. */
 static enum cause cause_of_leaving(const struct core *core, uint32_t source, uint32_t nic)
 {
-    enum core_reason reason =
-        nic == UINT32_MAX ? core->sources[source].service_leaves_for : core->nics[nic].leaves_for;
+    enum core_reason reason = nic == UINT32_MAX ? core->sources[source].service_leaves_for : core->nics[nic].leaves_for;
 
     return reason == CORE_REASON_OPERATOR ? CAUSE_OPERATOR : CAUSE_HOST;
 }
@@ -125,6 +124,10 @@ static void taken(struct agent *agent, uint32_t source, uint32_t nic, enum cause
     const struct ipmap_source *map = agent->plan->source_maps[source];
     struct step step = {.sequence = SEQUENCE_TAKEN, .nic = nic, .cause = cause};
 
+    if (adopted && map->dns) {
+        s->name_state = NAME_HERE;
+        names_watch(agent);
+    }
     if (s->n_standing++ == 0) {
         agent->ports->flag(agent->userdata, map->name, true);
         add_starts(agent, source, step);

@@ -315,7 +315,8 @@ static void on_command_ended(struct agent *agent, uint32_t source, const struct 
     if (first_of(s)->kind == STEP_NAME_CLAIM || first_of(s)->kind == STEP_NAME_RELEASE) {
         snprintf(s->name_text, sizeof s->name_text, "%s", answer->text);
         if (good)
-            s->name_state = first_of(s)->kind == STEP_NAME_CLAIM ? "here" : "given back";
+            s->name_state = first_of(s)->kind == STEP_NAME_CLAIM ? NAME_HERE : NAME_GIVEN_BACK;
+        names_watch(agent);
     }
     if (answer->outcome == JOB_EXITED || answer->outcome == JOB_SIGNALLED)
         snprintf(number, sizeof number, " %d", answer->status);
@@ -335,6 +336,8 @@ void agent_on_job(struct agent *agent, nsec_t now_ns, const struct job_answer *a
         checks_on_answer(agent, now_ns, check, answer);
         return;
     }
+    if (names_on_answer(agent, answer))
+        return;
     source = owner_of(agent->plan, answer->tag);
     if (source != UINT32_MAX && answer->outcome != JOB_STARTED)
         on_command_ended(agent, source, answer);

@@ -53,7 +53,7 @@ struct world {
     struct jobs *runner, *helper; /* NULL: no file has wanted them yet */
     struct units *units;          /* the same */
     char folder[WORLD_PATH];      /* of the control socket: other sockets and the flag files are there */
-    struct listener **nics; /* one for each target NIC of the ipmap */
+    struct listener **nics;       /* one for each target NIC of the ipmap */
     size_t n_nics;
 };
 

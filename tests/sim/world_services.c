@@ -378,6 +378,25 @@ static void a_name_moves_and_comes_back(void **state)
     scene_end(&s);
 }
 
+static void a_name_that_somebody_takes_back_is_told(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch_name(&s);
+    s.agent->services.refuses = true;
+    scene_run(&s, 6 * NSEC_PER_SEC);
+    assert_service(&s, "holding");
+    scene_run(&s, 60 * NSEC_PER_SEC);
+    assert_true(logged(&s, "dns look www.example.net") >= 1);
+    assert_int_equal(sim_agent_said(s.agent, "somebody else changed its DNS name"), 0);
+    s.agent->services.failing = "www";
+    scene_run(&s, 90 * NSEC_PER_SEC);
+    assert_int_equal(sim_agent_said(s.agent, "somebody else changed its DNS name"), 1);
+    assert_service(&s, "holding");
+    scene_end(&s);
+}
+
 static void a_name_outlives_the_agent(void **state)
 {
     struct scene s;
@@ -421,6 +440,7 @@ int main(void)
         cmocka_unit_test(a_source_that_leaves_the_file_leaves_nothing_running),
         cmocka_unit_test(a_thousand_checks_that_hang_keep_no_probe_waiting),
         cmocka_unit_test(a_name_moves_and_comes_back),
+        cmocka_unit_test(a_name_that_somebody_takes_back_is_told),
         cmocka_unit_test(a_name_outlives_the_agent),
     };
 

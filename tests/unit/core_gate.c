@@ -284,6 +284,25 @@ static void a_source_that_probes_for_its_address_does_not_wait(void **state)
     assert_state(&w, 0, CORE_BLOCKED);
 }
 
+static void a_file_without_it_waits_for_nothing(void **state)
+{
+    struct core_carried carried[2] = {
+        {.address = 0, .held_on = CORE_NO_TARGET, .given_on = CORE_NO_TARGET, .alike = true},
+        {.address = 1, .held_on = CORE_NO_TARGET, .given_on = CORE_NO_TARGET, .alike = true}};
+    struct world w, to;
+
+    (void)state;
+    world_preparing(&w);
+    world_plain(&to, 2);
+    core_carry(&to.core, 0, &w.core, 0, carried, true);
+    to.now_ns = w.now_ns;
+    check(&to);
+    assert_state(&to, 0, CORE_LATE);
+    lose(&to, 0, 1);
+    pass(&to, SPACING_NS);
+    assert_state(&to, 0, CORE_CLAIMING);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +320,7 @@ int main(void)
         cmocka_unit_test(it_may_be_refused_and_tried_again),
         cmocka_unit_test(a_return_waits_for_it_and_a_refusal_for_long),
         cmocka_unit_test(a_source_that_probes_for_its_address_does_not_wait),
+        cmocka_unit_test(a_file_without_it_waits_for_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
