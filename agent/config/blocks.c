@@ -140,15 +140,6 @@ static const struct statement_kind *judge(struct reader *reader, struct statemen
     return kind;
 }
 
-static void apply(struct reader *reader, struct statement *statement, struct frame *opened)
-{
-    const struct statement_kind *kind = statement->kind;
-    char name[STATEMENT_TEXT];
-
-    if (kind->apply(reader, statement, opened) && kind->status == STATUS_LATER)
-        reader_warning(reader, &statement->words[0].place, "'%s' is not in effect yet", statement_name(kind, name));
-}
-
 static void check_last_comma(struct reader *reader, struct statement *statement)
 {
     if (statement->comma_open)
@@ -201,7 +192,7 @@ static void enter(struct reader *reader, struct statement *statement, uint64_t e
         return;
     frame->kind = statement->kind;
     frame->block = statement->kind->opens;
-    apply(reader, statement, frame);
+    statement->kind->apply(reader, statement, frame);
 }
 
 void statement_end(struct reader *reader)
@@ -222,7 +213,7 @@ void statement_end(struct reader *reader)
         enter(reader, statement, reader->n_errors);
         statement_close(reader);
     } else {
-        apply(reader, statement, NULL);
+        statement->kind->apply(reader, statement, NULL);
     }
 }
 

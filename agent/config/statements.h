@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The statements of an ipmap: where each may stand, what it takes, and whether it is in effect. */
+/* The statements of an ipmap: where each may stand, what it takes, and whether it is supported. */
 #pragma once
 
 #include "agent/config/reader.h"
@@ -12,7 +12,6 @@
 
 enum statement_status {
     STATUS_IN_EFFECT,
-    STATUS_LATER,       /* checked, and warned of as not in effect yet */
     STATUS_UNSUPPORTED, /* an error, by name */
 };
 

@@ -103,8 +103,8 @@ static void test_every_value(void **state)
     end(&world);
 }
 
-/* Values whose feature is not there yet are read all the same. */
-static void test_later_values(void **state)
+/* What rules how long something is held, and what may follow it. */
+static void test_holding_values(void **state)
 {
     struct world world;
     const struct ipmap_source *s;
@@ -113,8 +113,7 @@ static void test_later_values(void **state)
     read_text(&world, IN_SOURCE("lease off; hold-down 10s; max-takeovers 3 per 1h; failback automatic\n"
                                 "on service notify; burst 10ms"));
     assert_string_equal(world.printed, "f:2:12: warning: for so long two hosts answer for each address, because there "
-                                       "is no agent on the source\n"
-                                       "f:3:1: warning: 'on service' is not in effect yet\n");
+                                       "is no agent on the source\n");
     assert_int_equal(world.r, 0);
     s = &world.ipmap->sources[0];
     assert_true(s->lease_ns == NSEC_NEVER);
@@ -312,12 +311,12 @@ static void test_lifetimes(void **state)
     struct world world;
 
     (void)state;
-    read_text(&world, "defaults { on service notify }\nsource a { nic e { 192.0.2.10/24 dev eth0 } }\n");
+    read_text(&world, "\nsource a { failback automatic; hold-down 10s; nic e { 192.0.2.10/24 dev eth0 } }\n");
     ipmap_free(world.ipmap);
     world.ipmap = NULL;
-    assert_place(&world.messages.list[0].place, "f", 1, 12);
+    assert_place(&world.messages.list[0].place, "f", 2, 32);
     end(&world);
-    read_text(&world, "defaults { on service notify }\nsource a { nic e { 192.0.2.10/24 dev eth0 } }\n");
+    read_text(&world, "\nsource a { failback automatic; hold-down 10s; nic e { 192.0.2.10/24 dev eth0 } }\n");
     ipmap_messages_free(&world.messages);
     assert_place(&world.ipmap->sources[0].place, "f", 2, 8);
     end(&world);
@@ -327,7 +326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_program_defaults), cmocka_unit_test(test_every_value),
-        cmocka_unit_test(test_later_values),     cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_holding_values),   cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_takeover_layers),  cmocka_unit_test(test_witness_layers),
         cmocka_unit_test(test_addresses),        cmocka_unit_test(test_names_like_keywords),
         cmocka_unit_test(test_layout),           cmocka_unit_test(test_nothing),
