@@ -7,6 +7,8 @@
 
 /* More checks than this are summed up unless their source was named. */
 #define CHECKS_IN_FULL 6
+/* Where more sources than this have services, those whose services pass are only counted. */
+#define SOURCES_IN_FULL 8
 
 static bool is(const json_t *object, const char *key, const char *word)
 {
@@ -43,30 +45,30 @@ static void print_sum(FILE *line, const json_t *source)
     if (n == 0)
         fputs("no checks", line);
     else if (resting == n)
-        fprintf(line, "%zu check%s rest while it is held here", n, n == 1 ? "" : "s");
+        fputs("at rest while it is held here", line);
     else
         fprintf(line, "%zu of %zu check%s pass", passing, n, n == 1 ? "" : "s");
     if (failed > 0)
         fprintf(line, ", %zu failed", failed);
 }
 
-/* "accepted, took 0.4 ms, 2 s ago; failed 1/3". */
+/* "missed 1/3, timed out, took 1.0 s, 2 s ago; 4 rounds could not be run". */
 static void print_check(FILE *line, const json_t *check)
 {
     const char *outcome = member_text(check, "outcome");
     nsec_t begun_ns = member_age_ns(check, "begun_age_ns"), took_ns = member_age_ns(check, "took_ns");
+    json_int_t misses = member_integer(check, "misses"), unable = member_integer(check, "unable");
     char text[TEXT_DURATION];
 
-    if (member_integer(check, "misses") > 0)
-        fprintf(line, "failed %lld/%lld, ", (long long)member_integer(check, "misses"),
-                (long long)member_integer(check, "misses_limit"));
-    fputs(outcome ? outcome : "has not run", line);
+    if (misses > 0)
+        fprintf(line, "missed %lld/%lld, ", (long long)misses, (long long)member_integer(check, "misses_limit"));
+    fputs(outcome ? outcome : member_is_true(check, "running") ? "under way" : "not begun", line);
     if (outcome && took_ns != NSEC_NEVER)
         fprintf(line, ", took %s", text_duration(took_ns, text));
     if (begun_ns != NSEC_NEVER)
         fprintf(line, ", %s ago", text_duration(begun_ns, text));
-    if (member_integer(check, "unable") > 0)
-        fprintf(line, "; %lld rounds could not be run", (long long)member_integer(check, "unable"));
+    if (unable > 0)
+        fprintf(line, "; %lld round%s could not be run", (long long)unable, unable == 1 ? "" : "s");
 }
 
 static void print_checks(FILE *out, const json_t *source, size_t state_column, const struct table_style *style)
@@ -122,6 +124,18 @@ static void print_member(FILE *out, const json_t *source, const char *key, const
         text_paragraph(out, 2, text_line_end(&line));
 }
 
+/* Where its name is, and what the name server said of that. */
+static void print_name(FILE *out, const json_t *source)
+{
+    const char *where = member_text(source, "dns"), *text = member_text(source, "dns_text");
+    CLEANUP_LINE struct text_line line;
+
+    if (text_line_begin(&line))
+        fprintf(line.file, "DNS name: %s%s%s", where ? where : "not moved", text ? ": " : "", text ? text : "");
+    if (where || text)
+        text_paragraph(out, 2, text_line_end(&line));
+}
+
 static void print_source(FILE *out, const json_t *source, size_t name_width, const struct table_style *style)
 {
     size_t state_column = name_width + 2, since_column = state_column + TABLE_STATE + 2;
@@ -140,28 +154,43 @@ static void print_source(FILE *out, const json_t *source, size_t name_width, con
     print_member(out, source, "service_reason", "");
     print_member(out, source, "step", "under way: ");
     print_member(out, source, "trouble", "last trouble: ");
-    print_member(out, source, "dns", "DNS name: ");
+    print_name(out, source);
     print_checks(out, source, state_column, style);
     print_units(out, source);
 }
 
+static size_t count_sources(const json_t *sources)
+{
+    size_t i, n = 0;
+    const json_t *source;
+
+    json_array_foreach(sources, i, source)
+    {
+        n += member_text(source, "service") != NULL;
+    }
+    return n;
+}
+
 void table_print_services(FILE *out, const json_t *sources, const struct table_style *style)
 {
-    size_t i, name_width = TABLE_NAME_MIN;
+    size_t i, n = count_sources(sources), well = 0;
     const json_t *source;
-    bool any = false;
 
+    if (n == 0)
+        return;
+    text_colour(out, style->colour, TEXT_BOLD);
+    fprintf(out, "\n%-*s  %-*s  %-*s  %s\n", TABLE_NAME_MIN, "SOURCE", TABLE_STATE, "SERVICES", TABLE_SINCE, "SINCE",
+            "CHECKS");
+    text_colour(out, style->colour, TEXT_PLAIN);
     json_array_foreach(sources, i, source)
     {
         if (!member_text(source, "service"))
             continue;
-        if (!any) {
-            text_colour(out, style->colour, TEXT_BOLD);
-            fprintf(out, "\n%-*s  %-*s  %-*s  %s\n", (int)name_width, "SOURCE", TABLE_STATE, "SERVICES", TABLE_SINCE,
-                    "SINCE", "CHECKS");
-            text_colour(out, style->colour, TEXT_PLAIN);
-        }
-        any = true;
-        print_source(out, source, name_width, style);
+        if (!style->detailed && n > SOURCES_IN_FULL && is(source, "service", "passing"))
+            well++;
+        else
+            print_source(out, source, TABLE_NAME_MIN, style);
     }
+    if (well > 0)
+        fprintf(out, "the services of %zu more pass; `standinctl status SOURCE` lists them\n", well);
 }

@@ -38,7 +38,19 @@ static const char golden[] =
     "\"rtt_avg_ns\": null, \"rtt_p99_ns\": null, \"wait_ns\": null, \"rounds\": 0, \"answered\": 0, \"missed\": 0, "
     "\"late\": 0, \"voided\": 0, \"dev\": \"eth0\", \"fallback\": null, \"claim\": \"held\", "
     "\"claim_error\": null, \"held_on\": \"eth0\", \"proof\": \"unconfirmed\", \"proof_by\": null, "
-    "\"proof_after_ns\": null, \"announced\": 6, \"source_answers\": true}]}]}]}";
+    "\"proof_after_ns\": null, \"announced\": 6, \"source_answers\": true}]}], "
+    "\"service\": \"failed\", \"service_since_age_ns\": 13000000000, \"service_reason\": null, "
+    "\"on_service\": \"notify\", \"step\": \"hook post-takeover /usr/local/sbin/tell\", "
+    "\"step_age_ns\": 2000000000, "
+    "\"trouble\": \"start of unit postgresql@db1.service: the job ended as failed; see its journal\", "
+    "\"dns\": \"here\", \"dns_text\": \"serial 2026112501\", \"checks\": [{\"name\": \"tcp 5432\", "
+    "\"state\": \"resting\", \"running\": false, \"misses\": 1, \"misses_limit\": 3, "
+    "\"begun_age_ns\": 14000000000, \"passed_age_ns\": 15000000000, \"took_ns\": 1000000000, "
+    "\"outcome\": \"timed out\", \"rounds\": 900, \"passes\": 898, \"failures\": 1, \"unable\": 1}], "
+    "\"units\": [{\"name\": \"srv-db1.mount\", \"state\": \"started\", \"text\": null}, "
+    "{\"name\": \"postgresql@db1.service\", \"state\": \"failed\", "
+    "\"text\": \"the job ended as failed; see its journal\"}, "
+    "{\"name\": \"standin-db1.target\", \"state\": null, \"text\": null}]}]}";
 
 static void test_golden(void **state)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A report with one of everything: db1/eth0 is held here, db1/eth1 is late, web1/eth0 is well, fw/lan is blocked. */
+/*
+ * A report with one of everything: db1/eth0 is held here, db1/eth1 is late, web1/eth0 is well, fw/lan is blocked. A
+ * service of web1 has failed; those of db1 have moved here.
+ */
 #pragma once
 
 #include <stdlib.h>
@@ -170,6 +173,64 @@ static const struct report_nic sample_fw_nics[] = {
     },
 };
 
+static const struct report_check sample_db1_checks[] = {
+    {
+        .name = "tcp 5432",
+        .state = "resting",
+        .begun_age_ns = 14 * NSEC_PER_SEC,
+        .passed_age_ns = 15 * NSEC_PER_SEC,
+        .took_ns = 1 * NSEC_PER_SEC,
+        .outcome = "timed out",
+        .misses = 1,
+        .misses_limit = 3,
+        .rounds = 900,
+        .passes = 898,
+        .failures = 1,
+        .unable = 1,
+    },
+};
+
+static const struct report_unit sample_db1_units[] = {
+    {.name = "srv-db1.mount", .state = "started"},
+    {.name = "postgresql@db1.service", .state = "failed", .text = "the job ended as failed; see its journal"},
+    {.name = "standin-db1.target"},
+};
+
+static const struct report_check sample_web1_checks[] = {
+    {
+        .name = "tcp 443",
+        .state = "passing",
+        .misses_limit = 3,
+        .begun_age_ns = 300 * NSEC_PER_MSEC,
+        .passed_age_ns = 299 * NSEC_PER_MSEC,
+        .took_ns = 420 * NSEC_PER_USEC,
+        .outcome = "accepted",
+        .rounds = 12,
+        .passes = 12,
+    },
+    {
+        .name = "https://www.example.net/health",
+        .state = "failed",
+        .misses = 4,
+        .misses_limit = 3,
+        .begun_age_ns = 2 * NSEC_PER_SEC,
+        .passed_age_ns = NSEC_NEVER,
+        .took_ns = 31 * NSEC_PER_MSEC,
+        .outcome = "status 503",
+        .rounds = 4,
+        .failures = 4,
+    },
+    {
+        .name = "/usr/lib/checks/replication -v",
+        .state = "unknown",
+        .running = true,
+        .misses_limit = 3,
+        .begun_age_ns = 10 * NSEC_PER_MSEC,
+        .passed_age_ns = NSEC_NEVER,
+        .rounds = 1,
+    },
+};
+
 static const struct report_source sample_sources[] = {
     {
         .name = "db1",
@@ -179,6 +240,18 @@ static const struct report_source sample_sources[] = {
         .misses = 5,
         .nics = sample_db1_nics,
         .n_nics = 2,
+        .service = "failed",
+        .service_since_age_ns = 13 * NSEC_PER_SEC,
+        .on_service = "notify",
+        .step = "hook post-takeover /usr/local/sbin/tell",
+        .step_age_ns = 2 * NSEC_PER_SEC,
+        .trouble = "start of unit postgresql@db1.service: the job ended as failed; see its journal",
+        .dns = "here",
+        .dns_text = "serial 2026112501",
+        .checks = sample_db1_checks,
+        .n_checks = 1,
+        .units = sample_db1_units,
+        .n_units = 3,
     },
     {
         .name = "web1",
@@ -189,6 +262,13 @@ static const struct report_source sample_sources[] = {
         .misses = 5,
         .nics = sample_web1_nics,
         .n_nics = 1,
+        .service = "awaiting",
+        .service_since_age_ns = 5 * NSEC_PER_SEC,
+        .service_reason = "the file says `on service manual`: standinctl approve or deny",
+        .on_service = "manual",
+        .step_age_ns = NSEC_NEVER,
+        .checks = sample_web1_checks,
+        .n_checks = 3,
     },
     {
         .name = "fw",

@@ -41,6 +41,24 @@ static const char golden_status[] = "4 source NICs: 1 blocked, 1 holding, 1 late
                                     "web1/eth0           up         3 d 4 h    1 up\n"
                                     "  192.0.2.20/24     up         last arp 80 ms ago, dev eth0 or eth1\n"
                                     "\n"
+                                    "SOURCE            SERVICES   SINCE      CHECKS\n"
+                                    "db1               failed     13.0 s     at rest while it is held here\n"
+                                    "  under way: hook post-takeover /usr/local/sbin/tell\n"
+                                    "  last trouble: start of unit postgresql@db1.service: the job ended as failed;\n"
+                                    "  see its journal\n"
+                                    "  DNS name: here: serial 2026112501\n"
+                                    "  tcp 5432        resting    missed 1/3, timed out, took 1.0 s, 14.0 s ago; 1\n"
+                                    "                             round could not be run\n"
+                                    "  unit srv-db1.mount: started\n"
+                                    "  unit postgresql@db1.service: failed: the job ended as failed; see its journal\n"
+                                    "web1              awaiting   5.0 s      1 of 3 checks pass, 1 failed\n"
+                                    "  the file says `on service manual`: standinctl approve or deny\n"
+                                    "  tcp 443         passing    accepted, took 0.42 ms, 300 ms ago\n"
+                                    "  https://www.example.net/health\n"
+                                    "                  failed     missed 4/3, status 503, took 31 ms, 2.0 s ago\n"
+                                    "  /usr/lib/checks/replication -v\n"
+                                    "                  unknown    under way, 10 ms ago\n"
+                                    "\n"
                                     "TARGET NIC       LINK        OWN ADDRESS      WITNESS\n"
                                     "eth0             up          192.0.2.9        192.0.2.1 answered 0.4 s ago\n"
                                     "eth1             up          198.51.100.9     none configured; the gateway\n"
@@ -196,6 +214,8 @@ static json_t *many_sources(size_t n)
 
         snprintf(name, sizeof name, "host%zu", i);
         json_object_set_new(source, "name", json_string(name));
+        if (i % 100 != 7)
+            json_object_set_new(source, "service", json_string("passing"));
         if (i % 100 == 7)
             json_array_remove(json_object_get(source, "nics"), 1);
         json_array_append_new(sources, source);
@@ -213,7 +233,8 @@ static void test_many_sources_fold(void **state)
     (void)state;
     assert_ptr_equal(strstr(text, "200 source NICs: 2 holding, 198 up\n"), text);
     /* One line for each that is well; what is not comes first, in full. */
-    assert_true(count_lines(text) < 230);
+    assert_true(count_lines(text) < 250);
+    assert_non_null(strstr(text, "\nthe services of 198 more pass; `standinctl status SOURCE` lists them\n"));
     held = strstr(text, "host107/eth0");
     up = strstr(text, "host0/eth0");
     assert_non_null(held);
