@@ -40,10 +40,8 @@ struct report_address {
 
 /* A NIC of a source. */
 struct report_nic {
-    const char *name; /* as in the ipmap */
-    const char
-        *state; /* the core's word: unseen, up, late, verifying, preparing, blocked, awaiting, lost, claiming, holding,
-                                releasing, disarmed */
+    const char *name;                       /* as in the ipmap */
+    const char *state;                      /* the core's word: "up", "holding", ... */
     nsec_t since_age_ns;                    /* how long */
     const char *reason;                     /* sentence: why, and what to do; NULL */
     nsec_t time_to_fail_ns;                 /* while late: until it is lost when nothing answers; NSEC_NEVER */
@@ -70,10 +68,9 @@ struct report_check {
 
 /* A unit that is started for a source while it is held here. */
 struct report_unit {
-    const char *name; /* with its suffix */
-    const char *
-        state; /* "started", "stopped", "starting", "stopping", "failed", "not stopped"; NULL: nothing was asked of it */
-    const char *text; /* what systemd said of it; NULL */
+    const char *name;  /* with its suffix */
+    const char *state; /* "started", "stopped", "starting", "stopping", "failed", "not stopped"; NULL: not asked for */
+    const char *text;  /* what systemd said of it; NULL */
 };
 
 /* A source. */
@@ -87,8 +84,7 @@ struct report_source {
     uint32_t misses;               /* in a row that make an address lost */
     const struct report_nic *nics; /* in the file's order */
     size_t n_nics;
-    const char *service;         /* the core's word: unknown, passing, failed, awaiting, preparing, fenced, claiming,
-                                          holding, releasing, disarmed; NULL: nothing is checked, run or renamed for it */
+    const char *service;         /* the core's word: "passing", ...; NULL: nothing is checked, run or renamed for it */
     nsec_t service_since_age_ns; /* how long */
     const char *service_reason;  /* sentence: why, and what to do; NULL */
     const char *on_service;      /* "automatic", ... */

@@ -447,14 +447,15 @@ void core_on_gone_with_nic(struct core *core, nsec_t now_ns, uint32_t address);
 void core_on_adopted(struct core *core, nsec_t now_ns, uint32_t address, uint16_t target);
 
 /*
- * What had to succeed before a claim, or come before a release, did: CORE_REASON_NONE. Or it did not: CORE_REASON_VETOED,
- * CORE_REASON_NOT_FENCED; CORE_REASON_STAYS. Of a NIC that does not wait for it any more, it is passed over.
+ * What had to succeed before a claim, or come before a release, did: CORE_REASON_NONE. Or it did not:
+ * CORE_REASON_VETOED, CORE_REASON_NOT_FENCED; CORE_REASON_STAYS. Of a NIC that does not wait for it any more, it is
+ * passed over.
  */
 void core_on_prepared(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason);
 void core_on_left(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason);
 /*
- * A round of one of the source's checks was judged: now all of them pass, or (`failed`) one is failed. To be told of each
- * round, unless neither is known. No check runs while an address of the source is held.
+ * A round of one of the source's checks was judged: now all of them pass, or (`failed`) one is failed. To be told of
+ * each round, unless neither is known. No check runs while an address of the source is held.
  */
 void core_on_service(struct core *core, nsec_t now_ns, uint32_t source, bool failed);
 /* As for a NIC. */

@@ -2,9 +2,9 @@
 /*
  * Services of a source: a state beside those of its NICs, because a host may answer and serve nothing.
  *
- *             all pass            one fails, policy automatic              prepared
- *   UNKNOWN ------------> PASSING ------------------------> PREPARING ----------------> FENCED, its NICs are claimed once lost
- *                          ^ | |                              ^    |                    or, with `force`, claimed at once
+ *             all pass            one fails, policy automatic          prepared
+ *   UNKNOWN ------------> PASSING ------------------------> PREPARING ----------> FENCED: claimed once lost;
+ *                          ^ | |                              ^    |            with `force` at once
  *                          | | | manual              approve  |    | refused
  *                          | | +-------> AWAITING ------------+    v
  *                          | | notify, or nothing may be done: FAILED

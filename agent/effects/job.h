@@ -101,7 +101,7 @@ struct job_dns {
 
 struct job_request {
     uint64_t id;        /* positive, below 2^63; the answers repeat it */
-    uint64_t tag;       /* the caller's own, of which the other end hears nothing: jobs.h gives it back with the answer */
+    uint64_t tag;       /* the caller's own, unknown to the other end: jobs.h gives it back with the answer */
     enum job_kind kind; /* which of these follows */
     union {
         struct job_run run; /* JOB_RUN */

@@ -350,7 +350,8 @@ int jobs_submit(struct jobs *jobs, nsec_t now_ns, struct job_request *request, j
         return r;
     jobs->count++;
     jobs->n_jobs++;
-    *slot = (struct slot){.id = request->id, .tag = request->tag, .kind = request->kind, .answered = answered, .userdata = userdata};
+    *slot = (struct slot){
+        .id = request->id, .tag = request->tag, .kind = request->kind, .answered = answered, .userdata = userdata};
     heap_set(&jobs->heap, number_of(jobs, slot), now_ns + job_limit_ns(request) + JOBS_GRACE_NS);
     if (ret_id)
         *ret_id = request->id;

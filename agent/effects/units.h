@@ -17,8 +17,9 @@ enum units_operation {
 struct units;
 
 /*
- * How a request ended: 0; -ENOENT: there is no such unit; -ENOTCONN: systemd cannot be reached; -ETIMEDOUT: not in time
- * (its job goes on); -EREMOTEIO: systemd refused it, or its job failed. `text`: in systemd's words, "" where it has none.
+ * How a request ended: 0; -ENOENT: there is no such unit; -ENOTCONN: systemd cannot be reached; -ETIMEDOUT: not in
+ * time (its job goes on); -EREMOTEIO: systemd refused it, or its job failed. `text`: in systemd's words, "" where it
+ * has none.
  */
 typedef void (*units_done_fn)(void *userdata, uint64_t id, int error, const char *text);
 

@@ -58,11 +58,13 @@ struct agent_ports {
     nsec_t (*wall_ahead)(void *userdata);
     /* Which other program manages the addresses of the NIC, at this moment. */
     enum manager (*manager)(void *userdata, int ifindex);
-    /* Asks whether a service accepts; the answer comes back by agent_on_tcp, also from within. `check`: a check's number. */
+    /* Asks whether a service accepts; the answer comes back by agent_on_tcp, also from within. `check`: its number. */
     int (*tcp)(void *userdata, uint32_t check, const struct tcp_request *request);
     void (*tcp_cancel)(void *userdata, uint32_t check);
-    /* Hands a job to the runner or the helper, by its kind; the answer comes back by agent_on_job, later, with its tag. 0
-     * or negative errno. Cancelled jobs may still be answered. */
+    /*
+     * Hands a job to the runner or the helper, by its kind; the answer comes back by agent_on_job, later, with its tag.
+     * 0 or negative errno. Cancelled jobs may still be answered.
+     */
     int (*job)(void *userdata, struct job_request *request);
     void (*job_cancel)(void *userdata, uint64_t tag);
     /* Starts or stops a unit of systemd's; the answer comes back by agent_on_unit, later. 0 or negative errno. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Services in the world: TCP checks, the runner of commands, the helper for URLs and names, systemd, and the flag files.
+ * Services in the world: TCP checks, the runner of commands, the helper for URLs and names, systemd, the flag files.
  * All of it is opened with the first file that wants it: where nothing is checked or run, nothing is started.
  */
 #include <errno.h>

@@ -14,7 +14,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 
 # A system header that begins so may be included by these folders only.
 LIBRARIES = {
-    "systemd/": {"runner", "shell"},
+    "systemd/": {"effects", "runner", "shell"},
     "cap-ng.h": {"guard", "shell"},
     "netlink/": {"netlink"},
     "libmnl/": {"netlink"},

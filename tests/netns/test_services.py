@@ -98,7 +98,8 @@ class Checks(ServiceStory):
         """An exit status of 0 passes, another fails, and what it wrote is kept for status."""
         flag = os.path.join(self.scripts.directory, "broken")
         check = self.scripts.add("check", f"test ! -e {flag} || {{ echo 'the queue is full' >&2; exit 3; }}")
-        agent = self.watching(ipmap(source=f'probe arp\nprobe exec "{check}" {{ interval 200ms; misses 2; timeout 200ms }}'))
+        agent = self.watching(
+            ipmap(source=f'probe arp\nprobe exec "{check}" {{ interval 200ms; misses 2; timeout 200ms }}'))
         self.wait_service(agent, "passing")
         with open(flag, "w", encoding="ascii"):
             pass
@@ -110,7 +111,8 @@ class Checks(ServiceStory):
         """That says nothing of the service: it could not be run."""
         check = self.scripts.add("check")
         os.chmod(check, 0o777)
-        agent = self.watching(ipmap(source=f'probe arp\nprobe exec "{check}" {{ interval 100ms; misses 2; timeout 100ms }}'))
+        agent = self.watching(
+            ipmap(source=f'probe arp\nprobe exec "{check}" {{ interval 100ms; misses 2; timeout 100ms }}'))
         agent.wait_for(lambda r: r["sources"][0]["checks"][0]["unable"] > 3, what="it is refused")
         self.assertEqual(self.of_source(agent)["service"], "unknown")
         self.assertEqual(self.scripts.names(), [])
@@ -185,7 +187,8 @@ class Hooks(ServiceStory):
         self.wait_until(lambda: len(self.scripts.names()) == 4, "the hooks of the failback have run")
         self.assertFalse(os.path.exists(flag))
         lines = self.scripts.lines()
-        self.assertEqual([line[1] for line in lines], ["pre-takeover", "post-takeover", "pre-failback", "post-failback"])
+        self.assertEqual([line[1] for line in lines],
+                         ["pre-takeover", "post-takeover", "pre-failback", "post-failback"])
         self.assertEqual([line[2] for line in lines], ["host", "host", "operator", "operator"])
         for line in lines:
             self.assertEqual(line[3:5], ["web1", "eth0"])

@@ -6,9 +6,9 @@
 
 #define NIC "nic eth0 { 192.0.2.10/24 dev eth0 }"
 #define CHECKED "probe tcp 443 { interval 100ms; misses 3 }\n"
-#define HOOKS                                                                       \
-    "hook pre-takeover \"/h/may-i\" { veto yes }\nhook post-takeover \"/h/tell\"\n" \
-    "hook pre-failback \"/h/drain\"\nhook post-failback \"/h/done\"\nunit a.mount\nunit b.service\n"
+#define HOOKS                                                                               \
+    "hook pre-takeover \"/etc/h/may-i\" { veto yes }\nhook post-takeover \"/etc/h/tell\"\n" \
+    "hook pre-failback \"/etc/h/drain\"\nhook post-failback \"/etc/h/done\"\nunit a.mount\nunit b.service\n"
 #define NAMED                                                                                            \
     "source web1 { probe url \"http://203.0.113.10/\" { interval 1s; misses 3 }\non service automatic\n" \
     "failback automatic\nhold-down 10s\ndns { server 203.0.113.53; zone example.net; key-file %s\n"      \
@@ -58,7 +58,7 @@ static void what_we_cannot_ask_has_not_failed(void **state)
     struct scene s;
 
     (void)state;
-    watch(&s, CHECKED "on service automatic\nfence \"/h/fence\"\n");
+    watch(&s, CHECKED "on service automatic\nfence \"/etc/h/fence\"\n");
     s.agent->services.unable = true;
     scene_run(&s, 60 * NSEC_PER_SEC);
     assert_service(&s, "passing");
@@ -71,13 +71,13 @@ static void a_fence_and_then_the_takeover(void **state)
     struct scene s;
 
     (void)state;
-    watch(&s, CHECKED "on service automatic\ntakeover manual\nfence \"/h/fence\"\n");
+    watch(&s, CHECKED "on service automatic\ntakeover manual\nfence \"/etc/h/fence\"\n");
     s.agent->services.fenced = s.source;
     s.agent->services.refuses = true;
     scene_run(&s, 5 * NSEC_PER_SEC);
     assert_state(&s, "holding");
     assert_holds(&s, SCENE_IP);
-    assert_int_equal(logged(&s, "run /h/fence fence service\n"), 1);
+    assert_int_equal(logged(&s, "run /etc/h/fence fence service\n"), 1);
     scene_end(&s);
 }
 
@@ -86,12 +86,12 @@ static void a_fence_that_fails_leaves_the_address_where_it_is(void **state)
     struct scene s;
 
     (void)state;
-    watch(&s, CHECKED "on service automatic\nfence \"/h/fence\"\n");
+    watch(&s, CHECKED "on service automatic\nfence \"/etc/h/fence\"\n");
     s.agent->services.failing = "fence";
     s.agent->services.refuses = true;
     scene_run(&s, 40 * NSEC_PER_SEC);
     assert_service(&s, "failed");
-    assert_int_equal(logged(&s, "run /h/fence"), 2);
+    assert_int_equal(logged(&s, "run /etc/h/fence"), 2);
     /* The host goes as well: without its fence nothing is claimed. */
     sim_host_set_alive(s.source, false);
     scene_run(&s, 5 * NSEC_PER_SEC);
@@ -106,7 +106,7 @@ static void a_fence_that_lies_claims_nothing(void **state)
     struct scene s;
 
     (void)state;
-    watch(&s, CHECKED "on service automatic\nfence \"/h/fence\"\n");
+    watch(&s, CHECKED "on service automatic\nfence \"/etc/h/fence\"\n");
     s.agent->services.refuses = true;
     scene_run(&s, 30 * NSEC_PER_SEC);
     assert_service(&s, "fenced");
@@ -123,20 +123,20 @@ static void everything_in_its_order(void **state)
     struct scene s;
 
     (void)state;
-    watch(&s, HOOKS "fence \"/h/fence\"\n");
+    watch(&s, HOOKS "fence \"/etc/h/fence\"\n");
     sim_host_set_alive(s.source, false);
     scene_run(&s, 5 * NSEC_PER_SEC);
     assert_state(&s, "holding");
     assert_string_equal(s.agent->services.log,
-                        "run /h/may-i pre-takeover host\nrun /h/fence fence host\nflag web1 on\nstart a.mount\n"
-                        "start b.service\nstart standin-web1.target\nrun /h/tell post-takeover host\n");
+                        "run /etc/h/may-i pre-takeover host\nrun /etc/h/fence fence host\nflag web1 on\nstart a.mount\n"
+                        "start b.service\nstart standin-web1.target\nrun /etc/h/tell post-takeover host\n");
     s.agent->services.log[0] = '\0';
     sim_agent_command(s.agent, "failback", "web1", NULL);
     scene_run(&s, 5 * NSEC_PER_SEC);
     assert_true(s.agent->answer_ok);
     assert_string_equal(s.agent->services.log,
-                        "run /h/drain pre-failback operator\nstop standin-web1.target\nstop b.service\n"
-                        "stop a.mount\nflag web1 off\nrun /h/done post-failback operator\n");
+                        "run /etc/h/drain pre-failback operator\nstop standin-web1.target\nstop b.service\n"
+                        "stop a.mount\nflag web1 off\nrun /etc/h/done post-failback operator\n");
     assert_free(&s, SCENE_IP);
     scene_end(&s);
 }
@@ -280,12 +280,12 @@ static void a_file_with_other_hooks_asks_them(void **state)
     sim_host_set_alive(s.source, false);
     scene_run(&s, 2 * NSEC_PER_SEC);
     assert_state(&s, "preparing");
-    sim_agent_reload(s.agent, "source web1 { hook pre-takeover \"/h/other\" { veto yes }\n" NIC " }\n");
+    sim_agent_reload(s.agent, "source web1 { hook pre-takeover \"/etc/h/other\" { veto yes }\n" NIC " }\n");
     scene_run(&s, NSEC_PER_SEC);
     assert_free(&s, SCENE_IP);
     scene_run(&s, 30 * NSEC_PER_SEC);
     assert_state(&s, "holding");
-    assert_int_equal(logged(&s, "/h/other"), 1);
+    assert_int_equal(logged(&s, "/etc/h/other"), 1);
     scene_end(&s);
 }
 
