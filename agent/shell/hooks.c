@@ -9,7 +9,7 @@
 
 /* Addresses that a hook is told of; how many there are it is told, too. */
 #define ADDRESSES_TOLD 256
-#define ENV_WORDS 8
+#define ENV_WORDS 16
 #define ENV_TEXT (ADDRESSES_TOLD * (IP_ADDRESS_TEXT + 4) + 32)
 
 static const char *point_name(enum ipmap_hook_point point)
@@ -108,6 +108,41 @@ static const char *device_of(const struct plan *plan, uint32_t address)
     return held_on == CORE_NO_TARGET ? plan->monitors[address].map->dev : plan->targets[held_on].name;
 }
 
+/* How long its addresses have been silent, and held; NSEC_NEVER: that is not known, or they are not. */
+struct timing {
+    nsec_t silent_ns, held_ns;
+};
+
+static struct timing timing_of(const struct subject *subject, nsec_t now_ns)
+{
+    nsec_t answer_ns = NSEC_UNSET, held_since_ns = NSEC_NEVER;
+
+    for (uint32_t i = subject->first; i < subject->end; i++) {
+        const struct core_address *a = &subject->plan->core.addresses[i];
+        nsec_t last_ns = subject->plan->monitors[i].tracker.last_answer_ns;
+
+        if (last_ns > answer_ns)
+            answer_ns = last_ns;
+        if (a->claim == CORE_CLAIM_HELD)
+            held_since_ns = nsec_min(held_since_ns, a->held_since_ns);
+    }
+    return (struct timing){.silent_ns = answer_ns == NSEC_UNSET ? NSEC_NEVER : now_ns - answer_ns,
+                           .held_ns = held_since_ns == NSEC_NEVER ? NSEC_NEVER : now_ns - held_since_ns};
+}
+
+static void write_ms(char *text, size_t size, const char *name, nsec_t ns)
+{
+    if (ns == NSEC_NEVER)
+        snprintf(text, size, "%s=", name);
+    else
+        snprintf(text, size, "%s=%lld", name, (long long)(ns / NSEC_PER_MSEC));
+}
+
+static json_t *json_ms(nsec_t ns)
+{
+    return ns == NSEC_NEVER ? json_null() : json_integer(ns / NSEC_PER_MSEC);
+}
+
 static void write_addresses(const struct subject *subject, char *text, size_t size)
 {
     size_t used = (size_t)snprintf(text, size, "STANDIN_ADDRESSES=");
@@ -135,27 +170,57 @@ static json_t *list_addresses(const struct subject *subject)
     return list;
 }
 
+/* The NIC that the step is about and its state, or null for the whole source. */
+static void add_nic(const struct agent *agent, const struct step *step, json_t *root)
+{
+    const struct core_nic *n = step->nic == UINT32_MAX ? NULL : &agent->plan->core.nics[step->nic];
+
+    json_object_set_new(root, "nic", n ? json_string(agent->plan->nic_maps[step->nic]->name) : json_null());
+    json_object_set_new(root, "state", n ? json_string(core_state_name(n->state)) : json_null());
+    json_object_set_new(root, "in_state_ms", json_ms(n ? agent->now_ns - n->since_ns : NSEC_NEVER));
+}
+
+static const struct ipmap_command *command_of(const struct ipmap_source *map, const struct step *step)
+{
+    return step->kind == STEP_FENCE ? map->fence : &map->hooks[step->item].command;
+}
+
 /* What the step is given to read: one JSON object. NULL when memory ran out. */
 static char *write_input(const struct agent *agent, uint32_t source, const struct step *step, const char *reason)
 {
     const struct plan *plan = agent->plan;
     const struct ipmap_source *map = plan->source_maps[source];
     struct subject subject = subject_of(plan, source, step->nic);
-    json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "point", step_point(map, step), "source", map->name,
-                             "cause", cause_name(step->cause), "reason", reason, "address_count",
+    struct timing timing = timing_of(&subject, agent->now_ns);
+    json_t *root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:o}", "version", 1, "point", step_point(map, step),
+                             "source", map->name, "cause", cause_name(step->cause), "reason", reason, "address_count",
                              (json_int_t)(subject.end - subject.first), "addresses", list_addresses(&subject));
     char *text;
 
-    if (root && step->nic != UINT32_MAX) {
-        const struct core_nic *n = &plan->core.nics[step->nic];
-
-        json_object_set_new(root, "nic", json_string(plan->nic_maps[step->nic]->name));
-        json_object_set_new(root, "state", json_string(core_state_name(n->state)));
-        json_object_set_new(root, "in_state_ms", json_integer((agent->now_ns - n->since_ns) / NSEC_PER_MSEC));
+    if (root) {
+        add_nic(agent, step, root);
+        json_object_set_new(root, "timeout_ms", json_ms(command_of(map, step)->timeout_ns));
+        json_object_set_new(root, "silent_ms", json_ms(timing.silent_ns));
+        json_object_set_new(root, "held_ms", json_ms(timing.held_ns));
     }
     text = root ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     return text;
+}
+
+/* Where a text was cut to fit, half a sign may be left at its end, which JSON does not take. */
+static void drop_half_sign(char *text)
+{
+    size_t length = strlen(text), lead = length;
+    unsigned char first;
+
+    while (lead > 0 && ((unsigned char)text[lead - 1] & 0xc0) == 0x80)
+        lead--;
+    if (lead-- == 0)
+        return;
+    first = (unsigned char)text[lead];
+    if (first >= 0xc0 && length - lead < (first >= 0xf0 ? 4u : first >= 0xe0 ? 3u : 2u))
+        text[lead] = '\0';
 }
 
 static void reason_of(const struct agent *agent, uint32_t source, const struct step *step, char *text, size_t size)
@@ -166,6 +231,7 @@ static void reason_of(const struct agent *agent, uint32_t source, const struct s
         tell_reason(agent, step->nic, text, size);
     else
         snprintf(text, size, "%s", tell_service_reason(agent->plan->core.sources[source].service_reason));
+    drop_half_sign(text);
 }
 
 static void set_command(struct job_run *run, const struct ipmap_command *command)
@@ -180,7 +246,9 @@ static void set_command(struct job_run *run, const struct ipmap_command *command
 int hooks_ask_command(struct agent *agent, uint64_t id, uint32_t source, const struct step *step)
 {
     const struct ipmap_source *map = agent->plan->source_maps[source];
+    const struct ipmap_command *command = command_of(map, step);
     struct subject subject = subject_of(agent->plan, source, step->nic);
+    struct timing timing = timing_of(&subject, agent->now_ns);
     CLEANUP_FREE char *addresses = malloc(ENV_TEXT), *input = NULL;
     char env[ENV_WORDS][OUTCOME_TEXT + LIMIT_NAME + 32], reason[OUTCOME_TEXT], name[LIMIT_NAME + 32];
     struct job_request job = {.tag = id, .kind = JOB_RUN};
@@ -190,7 +258,7 @@ int hooks_ask_command(struct agent *agent, uint64_t id, uint32_t source, const s
     input = write_input(agent, source, step, reason);
     if (!addresses || !input)
         return -ENOMEM;
-    set_command(&job.run, step->kind == STEP_FENCE ? map->fence : &map->hooks[step->item].command);
+    set_command(&job.run, command);
     snprintf(env[n++], sizeof *env, "STANDIN_POINT=%s", step_point(map, step));
     snprintf(env[n++], sizeof *env, "STANDIN_SOURCE=%s", map->name);
     snprintf(env[n++], sizeof *env, "STANDIN_NIC=%s",
@@ -198,6 +266,9 @@ int hooks_ask_command(struct agent *agent, uint64_t id, uint32_t source, const s
     snprintf(env[n++], sizeof *env, "STANDIN_CAUSE=%s", cause_name(step->cause));
     snprintf(env[n++], sizeof *env, "STANDIN_REASON=%s", reason);
     snprintf(env[n++], sizeof *env, "STANDIN_ADDRESS_COUNT=%u", subject.end - subject.first);
+    write_ms(env[n++], sizeof *env, "STANDIN_TIMEOUT_MS", command->timeout_ns);
+    write_ms(env[n++], sizeof *env, "STANDIN_SILENT_MS", timing.silent_ns);
+    write_ms(env[n++], sizeof *env, "STANDIN_HELD_MS", timing.held_ns);
     for (size_t i = 0; i < n; i++)
         job.run.env[i] = env[i];
     write_addresses(&subject, addresses, ENV_TEXT);
@@ -211,15 +282,17 @@ int hooks_ask_command(struct agent *agent, uint64_t id, uint32_t source, const s
 int hooks_ask_check(struct agent *agent, uint64_t id, uint32_t source, const struct ipmap_check *map)
 {
     struct job_request job = {.tag = id, .kind = map->kind == IPMAP_CHECK_EXEC ? JOB_RUN : JOB_URL};
-    char env[LIMIT_NAME + 32];
+    char env[2][LIMIT_NAME + 32];
 
     if (map->kind == IPMAP_CHECK_EXEC) {
         set_command(&job.run, &map->command);
         job.run.timeout_ns = map->timeout_ns;
         job.run.check = true;
         job.run.name = agent->plan->source_maps[source]->name;
-        snprintf(env, sizeof env, "STANDIN_SOURCE=%s", agent->plan->source_maps[source]->name);
-        job.run.env[0] = env;
+        snprintf(env[0], sizeof *env, "STANDIN_POINT=check");
+        snprintf(env[1], sizeof *env, "STANDIN_SOURCE=%s", agent->plan->source_maps[source]->name);
+        job.run.env[0] = env[0];
+        job.run.env[1] = env[1];
         return agent->ports->job(agent->userdata, &job);
     }
     job.url = (struct job_url){.url = map->url,

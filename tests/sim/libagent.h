@@ -48,6 +48,7 @@ struct sim_services {
     bool refuses;            /* services of hosts refuse connections, and URLs fail */
     bool unable;             /* this host cannot ask: no runner, no helper, no descriptors */
     const char *failing;     /* commands, units and names with this in them fail; NULL: none */
+    const char *says;        /* what they say then; NULL: nothing */
     nsec_t take_ns;          /* how long each takes; 0: a millisecond */
     struct sim_host *fenced; /* a command with "fence" in it ends that host; NULL: it only says so */
     char log[8192];          /* what was asked, in order, a line each: "run /bin/hook post-takeover host" */

@@ -83,7 +83,7 @@ static void hand_over(struct sim_agent *agent, struct sim_arrival *arrival)
         agent_on_job(agent->agent, now_ns, &arrival->answer);
         break;
     case SIM_ARRIVED_UNIT:
-        agent_on_unit(agent->agent, now_ns, arrival->id, arrival->error, "");
+        agent_on_unit(agent->agent, now_ns, arrival->id, arrival->error, arrival->answer.text);
         break;
     }
 }

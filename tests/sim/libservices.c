@@ -134,6 +134,8 @@ int sim_port_job(void *userdata, struct job_request *request)
                  env_of(&request->run, "STANDIN_CAUSE"));
         answer->outcome = JOB_EXITED;
         answer->status = fails(agent, request->run.argv[0]) || (request->run.check && agent->services.refuses);
+        if (answer->status != 0 && agent->services.says)
+            answer->text = agent->services.says;
         fences = answer->status == 0 && strstr(request->run.argv[0], "fence");
         break;
     case JOB_URL:
@@ -165,8 +167,11 @@ int sim_port_unit(void *userdata, uint64_t id, enum units_operation operation, c
 
     (void)timeout_ns;
     note(agent, "%s %s\n", operation == UNITS_START ? "start" : "stop", name);
-    if (fails(agent, name))
+    arrival.answer.text = "";
+    if (fails(agent, name)) {
         arrival.error = -EREMOTEIO;
+        arrival.answer.text = agent->services.says ? agent->services.says : "";
+    }
     answer_later(agent, &arrival, false);
     return 0;
 }

@@ -328,6 +328,120 @@ static void a_thousand_checks_that_hang_keep_no_probe_waiting(void **state)
     scene_end(&s);
 }
 
+/* The same alarm for a host that is only told of, for a service, and for a unit, whatever signs are in its text. */
+static void an_alarm_runs_its_hooks(void **state)
+{
+    static const char umlauts[] = "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4";
+    char text[400] = "";
+    struct scene s;
+
+    (void)state;
+    watch(&s, CHECKED "takeover notify\nhook alarm \"/etc/h/alarm\"\n");
+    s.agent->services.refuses = true;
+    scene_run(&s, NSEC_PER_SEC);
+    assert_string_equal(s.agent->services.log, "run /etc/h/alarm alarm service\n");
+    s.agent->services.log[0] = '\0';
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_state(&s, "lost");
+    assert_string_equal(s.agent->services.log, "run /etc/h/alarm alarm host\n");
+    scene_end(&s);
+    for (int odd = 0; odd < 2; odd++) {
+        snprintf(text, sizeof text, "%s%s%s%s%s%s%s%s%s%s%s%s%s%s%s", odd ? "x" : "", umlauts, umlauts, umlauts,
+                 umlauts, umlauts, umlauts, umlauts, umlauts, umlauts, umlauts, umlauts, umlauts, umlauts, umlauts);
+        watch(&s, "unit a.mount\nhook alarm \"/etc/h/alarm\"\n");
+        s.agent->services.failing = "a.mount";
+        s.agent->services.says = text;
+        sim_host_set_alive(s.source, false);
+        scene_run(&s, 5 * NSEC_PER_SEC);
+        assert_int_equal(logged(&s, "run /etc/h/alarm alarm host\n"), 1);
+        scene_end(&s);
+    }
+}
+
+static void a_person_is_asked_about_a_service(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch(&s, CHECKED "on service manual\nfence \"/etc/h/fence\"\n");
+    s.agent->services.fenced = s.source;
+    s.agent->services.refuses = true;
+    scene_run(&s, NSEC_PER_SEC);
+    assert_service(&s, "awaiting");
+    sim_agent_command(s.agent, "deny", "web1", NULL);
+    scene_run(&s, 60 * NSEC_PER_SEC);
+    assert_true(s.agent->answer_ok);
+    assert_service(&s, "failed");
+    s.agent->services.refuses = false;
+    scene_run(&s, NSEC_PER_SEC);
+    assert_service(&s, "passing");
+    s.agent->services.refuses = true;
+    scene_run(&s, NSEC_PER_SEC);
+    assert_service(&s, "awaiting");
+    assert_string_equal(s.agent->services.log, "");
+    sim_agent_command(s.agent, "approve", "web1", NULL);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_true(s.agent->answer_ok);
+    assert_state(&s, "holding");
+    assert_string_equal(s.agent->services.log,
+                        "run /etc/h/fence fence operator\nflag web1 on\nstart standin-web1.target\n");
+    scene_end(&s);
+}
+
+/* The host answers all the time, and goes on doing so beside us. */
+static void force_takes_over_from_a_host_that_answers(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    watch(&s, CHECKED "on service automatic\nforce yes\nhook pre-takeover \"/etc/h/may-i\" { veto yes }\n");
+    s.agent->forced = true;
+    s.agent->services.failing = "may-i";
+    s.agent->services.refuses = true;
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_service(&s, "failed");
+    assert_free(&s, SCENE_IP);
+    s.agent->services.failing = NULL;
+    scene_run(&s, 35 * NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    assert_holds(&s, SCENE_IP);
+    assert_int_equal(logged(&s, "run /etc/h/may-i pre-takeover service\n"), 2);
+    scene_end(&s);
+}
+
+/* Units go with the first NIC and end with the last, hooks are run for each. */
+static void units_stand_from_the_first_nic_to_the_last(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_begin(&s);
+    sim_nic_add(s.source_nic, "192.0.2.11/24");
+    scene_watch(&s, "source web1 { " HOOKS NIC "\nnic eth1 { 192.0.2.11/24 dev eth0 } }\n");
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_holds(&s, SCENE_IP);
+    assert_holds(&s, "192.0.2.11");
+    assert_int_equal(logged(&s, "start "), 3);
+    assert_int_equal(logged(&s, "/etc/h/tell"), 2);
+    assert_int_equal(logged(&s, "flag web1 on"), 1);
+    s.agent->services.log[0] = '\0';
+    sim_agent_command(s.agent, "failback", "web1", "eth0");
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_true(s.agent->answer_ok);
+    assert_string_equal(s.agent->services.log,
+                        "run /etc/h/drain pre-failback operator\nrun /etc/h/done post-failback operator\n");
+    s.agent->services.log[0] = '\0';
+    sim_agent_command(s.agent, "failback", "web1", "eth1");
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_true(s.agent->answer_ok);
+    assert_string_equal(s.agent->services.log,
+                        "run /etc/h/drain pre-failback operator\nstop standin-web1.target\nstop b.service\n"
+                        "stop a.mount\nflag web1 off\nrun /etc/h/done post-failback operator\n");
+    scene_end(&s);
+}
+
 static char key[] = "/tmp/standin-key-XXXXXX";
 
 static int write_key(void **state)
@@ -420,6 +534,63 @@ static void a_name_outlives_the_agent(void **state)
     scene_end(&s);
 }
 
+static void a_name_goes_with_its_address(void **state)
+{
+    struct scene s;
+    char file[2048];
+
+    (void)state;
+    snprintf(file, sizeof file,
+             "source web1 { " HOOKS "dns { server 203.0.113.53; zone example.net; key-file %s\n"
+             "record www.example.net A 192.0.2.10 }\n" NIC " }\n",
+             key);
+    scene_begin(&s);
+    scene_watch(&s, file);
+    sim_host_set_alive(s.source, false);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_string_equal(s.agent->services.log,
+                        "run /etc/h/may-i pre-takeover host\nflag web1 on\nstart a.mount\nstart b.service\n"
+                        "start standin-web1.target\ndns claim www.example.net\nrun /etc/h/tell post-takeover host\n");
+    s.agent->services.log[0] = '\0';
+    /* The name server does not want it: the address goes back all the same. */
+    s.agent->services.failing = "www.example.net";
+    sim_agent_command(s.agent, "failback", "web1", NULL);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_true(s.agent->answer_ok);
+    assert_free(&s, SCENE_IP);
+    assert_int_equal(logged(&s, "dns restore www.example.net\n"), 1);
+    assert_true(sim_agent_said(s.agent, "DNS: www.example.net goes back") > 0);
+    scene_end(&s);
+}
+
+static void a_name_that_comes_and_goes_is_a_question(void **state)
+{
+    struct scene s;
+    char file[2048], *end;
+
+    (void)state;
+    snprintf(file, sizeof file, NAMED, key);
+    end = strrchr(file, '}');
+    snprintf(end, sizeof file - (size_t)(end - file), "max-takeovers 1 per 1h }\n");
+    scene_begin(&s);
+    scene_watch(&s, file);
+    s.agent->services.refuses = true;
+    scene_run(&s, 6 * NSEC_PER_SEC);
+    assert_service(&s, "holding");
+    s.agent->services.refuses = false;
+    scene_run(&s, 15 * NSEC_PER_SEC);
+    assert_service(&s, "passing");
+    s.agent->services.refuses = true;
+    scene_run(&s, 6 * NSEC_PER_SEC);
+    assert_service(&s, "awaiting");
+    assert_int_equal(logged(&s, "dns claim"), 1);
+    sim_agent_command(s.agent, "approve", "web1", NULL);
+    scene_run(&s, 2 * NSEC_PER_SEC);
+    assert_true(s.agent->answer_ok);
+    assert_service(&s, "holding");
+    scene_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,9 +610,15 @@ int main(void)
         cmocka_unit_test(a_file_with_other_hooks_asks_them),
         cmocka_unit_test(a_source_that_leaves_the_file_leaves_nothing_running),
         cmocka_unit_test(a_thousand_checks_that_hang_keep_no_probe_waiting),
+        cmocka_unit_test(an_alarm_runs_its_hooks),
+        cmocka_unit_test(a_person_is_asked_about_a_service),
+        cmocka_unit_test(force_takes_over_from_a_host_that_answers),
+        cmocka_unit_test(units_stand_from_the_first_nic_to_the_last),
         cmocka_unit_test(a_name_moves_and_comes_back),
         cmocka_unit_test(a_name_that_somebody_takes_back_is_told),
         cmocka_unit_test(a_name_outlives_the_agent),
+        cmocka_unit_test(a_name_goes_with_its_address),
+        cmocka_unit_test(a_name_that_comes_and_goes_is_a_question),
     };
 
     cmocka_set_test_filter(getenv("ONLY"));
