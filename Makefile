@@ -37,6 +37,8 @@ export PYTHONDONTWRITEBYTECODE := 1
 MAKEFLAGS += --no-print-directory
 
 PACKAGES := libnl-3.0 libnl-route-3.0 libmnl libpcap libsystemd jansson libcap-ng
+# Of the helper alone: nothing that speaks TLS or DNS is ever in a process of root.
+HELPER_PACKAGES := libcurl ldns libseccomp
 CFLAGS   ?= -O2 -g
 STANDARD := -std=gnu17 -D_GNU_SOURCE -DSTANDIN_VERSION='"$(VERSION)"' -DSTANDIN_LIBDIR='"$(PREFIX)/lib/standin"'
 WARNINGS := -Wall -Wextra -Wswitch-enum -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
@@ -62,6 +64,8 @@ endif
 # Asked of pkg-config at the first use, once: `make deps` runs where it is not installed yet.
 PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
 LIBS           = $(eval LIBS := $(shell pkg-config --libs $(PACKAGES)))$(LIBS)
+HELPER_LIBS    = $(eval HELPER_LIBS := $(shell pkg-config --libs $(HELPER_PACKAGES)))$(HELPER_LIBS)
+libs_of        = $(LIBS) $(if $(filter helper,$(1)),$(HELPER_LIBS))
 ALL_CFLAGS     = $(STANDARD) $(WARNINGS) $(HARDEN) -I. -I$(BUILD) $(PACKAGE_CFLAGS) $(CFLAGS)
 
 # One archive a folder. A unit test links only what its folder may know, so that a wrong arrow does not link.
@@ -72,11 +76,12 @@ control_DIR := agent/control
 effects_DIR := agent/effects
 guard_DIR   := agent/guard
 runner_DIR  := agent/runner
+helper_DIR  := agent/helper
 shell_DIR   := agent/shell
 netlink_DIR := netlink
 arp_DIR     := arp
 probes_DIR  := probes
-FOLDERS     := shell control config runner effects guard core netlink probes arp base
+FOLDERS     := shell control config runner helper effects guard core netlink probes arp base
 
 base_KNOWS    := base
 core_KNOWS    := core base
@@ -85,13 +90,15 @@ control_KNOWS := control base
 effects_KNOWS := effects base
 guard_KNOWS   := guard netlink arp base
 runner_KNOWS  := runner effects base
+helper_KNOWS  := helper effects base
 netlink_KNOWS := netlink base
 arp_KNOWS     := arp base
 probes_KNOWS  := probes arp base
-shell_KNOWS   := $(filter-out runner,$(FOLDERS))
+shell_KNOWS   := $(filter-out runner helper,$(FOLDERS))
 
 # What a program adds to the archives it links.
-PROGRAM_SOURCES := agent/main.c agent/control/standinctl.c agent/runner/standin_runner.c
+PROGRAM_SOURCES := agent/main.c agent/control/standinctl.c agent/runner/standin_runner.c \
+                   agent/helper/standin_helper.c
 GENERATED       := $(BUILD)/agent/config/grammar.tab.c $(BUILD)/agent/config/scanner.lex.c
 sources_of       = $(filter-out $(PROGRAM_SOURCES),$(wildcard $($(1)_DIR)/*.c))
 objects_of       = $(patsubst %.c,$(BUILD)/%.o,$(call sources_of,$(1)))
@@ -100,7 +107,7 @@ archives_of      = $(foreach folder,$($(1)_KNOWS),$(BUILD)/$(folder).a)
 # Before a recipe's command: names what is made instead of showing the command, unless V=1.
 quiet = $(if $(V),,@printf '  %-6s %s\n' $(1) $@;)
 
-all: $(BUILD)/standind $(BUILD)/standinctl $(BUILD)/standin-runner
+all: $(BUILD)/standind $(BUILD)/standinctl $(BUILD)/standin-runner $(BUILD)/standin-helper
 
 $(BUILD)/standind: $(BUILD)/agent/main.o $(call archives_of,shell)
 	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -110,6 +117,9 @@ $(BUILD)/standinctl: $(BUILD)/agent/control/standinctl.o $(call archives_of,cont
 
 $(BUILD)/standin-runner: $(BUILD)/agent/runner/standin_runner.o $(call archives_of,runner)
 	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/standin-helper: $(BUILD)/agent/helper/standin_helper.o $(call archives_of,helper)
+	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(call libs_of,helper)
 
 define archive
 $(BUILD)/$(1).a: $(call objects_of,$(1)) $(if $(filter config,$(1)),$(GENERATED:.c=.o))
@@ -140,7 +150,7 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.
 folder_of_test = $(firstword $(subst _, ,$(notdir $(1))))
 .SECONDEXPANSION:
 $(UNIT): $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $$(call archives_of,$$(call folder_of_test,$$*))
-	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(call libs_of,$(call folder_of_test,$*)) -lcmocka
 # It starts the program.
 $(BUILD)/tests/unit/effects_jobs: | $(BUILD)/standin-runner
 unit: $(UNIT)
@@ -202,10 +212,11 @@ FUZZ_journal := effects
 FUZZ_netlink := netlink
 FUZZ_guard   := guard
 FUZZ_job     := effects
+FUZZ_message := helper
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
 folder_of_fuzzer = $(or $(FUZZ_$(1)),$(error tests/fuzz/$(1).c needs a line FUZZ_$(1) in the Makefile))
 $(FUZZERS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $$(call archives_of,$$(call folder_of_fuzzer,$$*))
-	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(call libs_of,$(call folder_of_fuzzer,$*))
 ifdef FUZZING
 fuzzers: $(FUZZERS)
 else
@@ -218,12 +229,13 @@ endif
 # Everything below runs things; nothing of it is needed to build.
 
 DEPS_BUILD := make gcc libc6-dev pkg-config bison flex libnl-3-dev libnl-route-3-dev libmnl-dev libpcap-dev \
-              libsystemd-dev libjansson-dev libcap-ng-dev
+              libsystemd-dev libjansson-dev libcap-ng-dev libcurl4-openssl-dev libldns-dev libseccomp-dev ca-certificates
 DEPS_LAN   := python3 iproute2 iputils-arping iputils-ping nftables strace tcpdump
 DEPS_PEERS := keepalived ucarp
 DEPS_BENCH := fping stress-ng libcmocka-dev
 DEPS_CHECK := libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck mandoc shellcheck pyflakes3 \
-              gcovr systemd systemd-container mmdebstrap valgrind
+              gcovr systemd systemd-container mmdebstrap valgrind bind9 bind9-dnsutils libfaketime nginx-light vsftpd \
+              exim4-daemon-light dovecot-imapd dovecot-pop3d openssl
 deps:
 	@.ci/deps $(DEPS_BUILD) $(DEPS_LAN) $(DEPS_PEERS) $(DEPS_CHECK)
 
@@ -355,18 +367,19 @@ lint-selftest:
 UNIT_DIR   := $(DESTDIR)$(PREFIX)/lib/systemd/system
 SBIN       := $(DESTDIR)$(PREFIX)/sbin
 LIB        := $(DESTDIR)$(PREFIX)/lib/standin
-UNITS      := standind.service standin-runner.service standin-runner.socket
+UNITS      := standind.service standin-runner.service standin-runner.socket standin-helper@.service \
+              standin-helper.socket
 DOC_DIR    := $(DESTDIR)$(PREFIX)/share/doc/standin
 MAN_PAGES  := $(wildcard man/*.[1-8])
 man_dir     = $(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(1)))
-INSTALLED  := $(SBIN)/standind $(SBIN)/standinctl $(LIB)/standin-runner $(addprefix $(UNIT_DIR)/,$(UNITS)) \
-              $(DESTDIR)$(PREFIX)/lib/sysusers.d/standin.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/standin.conf \
+INSTALLED  := $(SBIN)/standind $(SBIN)/standinctl $(LIB)/standin-runner $(LIB)/standin-helper \
+              $(addprefix $(UNIT_DIR)/,$(UNITS)) $(DESTDIR)$(PREFIX)/lib/sysusers.d/standin.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/standin.conf \
               $(DOC_DIR)/networkd.conf $(DOC_DIR)/NetworkManager.conf \
               $(foreach page,$(MAN_PAGES),$(call man_dir,$(page))/$(notdir $(page)))
 install: all
 	install -d $(DESTDIR)/etc/standin
 	install -D -m 0755 -t $(SBIN) $(BUILD)/standind $(BUILD)/standinctl
-	install -D -m 0755 -t $(LIB) $(BUILD)/standin-runner
+	install -D -m 0755 -t $(LIB) $(BUILD)/standin-runner $(BUILD)/standin-helper
 	install -D -m 0644 -t $(UNIT_DIR) $(addprefix systemd/,$(UNITS))
 	sed -i 's|/usr/sbin/|$(PREFIX)/sbin/|; s|/usr/lib/standin/|$(PREFIX)/lib/standin/|' $(addprefix $(UNIT_DIR)/,$(UNITS))
 	install -D -m 0644 systemd/standin.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/standin.conf

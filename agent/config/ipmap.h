@@ -171,7 +171,7 @@ struct ipmap_dns {
     const struct ipmap_key *key; /* what stands in it; NULL where it was not there: then nothing can be updated */
     struct ipmap_record *records;
     size_t n_records;     /* at least 1 */
-    const char *keep_old; /* name under which what the first name had is kept; NULL: not kept */
+    const char *keep_old; /* keeps what the first name had; NAME.keep_old what another had; NULL: nothing */
     uint32_t ttl_s;       /* default 60 */
     nsec_t timeout_ns;    /* for an answer; default 2 s */
     uint32_t retries;     /* after that; default 3 */

@@ -15,14 +15,17 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 # A system header that begins so may be included by these folders only.
 LIBRARIES = {
     "systemd/": {"effects", "runner", "shell"},
-    "cap-ng.h": {"guard", "shell"},
+    "cap-ng.h": {"guard", "helper", "shell"},
+    "seccomp.h": {"helper"},
+    "curl/": {"helper"},
+    "ldns/": {"helper"},
     "netlink/": {"netlink"},
     "libmnl/": {"netlink"},
     "linux/netfilter": {"netlink"},
     "pcap": {"arp"},
-    "jansson.h": {"control", "effects", "shell"},
-    # Threads are for what must wait for a disk.
-    "pthread.h": {"effects", "shell"},
+    "jansson.h": {"control", "effects", "helper", "shell"},
+    # Threads are for what must wait for a disk, or for a library that waits.
+    "pthread.h": {"effects", "helper", "shell"},
     "semaphore.h": {"effects"},
 }
 
