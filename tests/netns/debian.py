@@ -19,6 +19,8 @@ SUITE = "bookworm"
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "iproute2",
             # what standind links
             "libnl-3-200", "libnl-route-3-200", "libmnl0", "libpcap0.8", "libsystemd0", "libjansson4", "libcap-ng0",
+            # what standin-helper links
+            "libcurl4", "libldns3", "libseccomp2",
             # the same under the sanitizers
             "libasan8", "libubsan1",
             # what manages addresses beside systemd-networkd
