@@ -229,7 +229,8 @@ endif
 # Everything below runs things; nothing of it is needed to build.
 
 DEPS_BUILD := make gcc libc6-dev pkg-config bison flex libnl-3-dev libnl-route-3-dev libmnl-dev libpcap-dev \
-              libsystemd-dev libjansson-dev libcap-ng-dev libcurl4-openssl-dev libldns-dev libseccomp-dev ca-certificates
+              libsystemd-dev libjansson-dev libcap-ng-dev libcurl4-openssl-dev libldns-dev libseccomp-dev \
+              ca-certificates
 DEPS_LAN   := python3 iproute2 iputils-arping iputils-ping nftables strace tcpdump
 DEPS_PEERS := keepalived ucarp
 DEPS_BENCH := fping stress-ng libcmocka-dev
@@ -373,7 +374,8 @@ DOC_DIR    := $(DESTDIR)$(PREFIX)/share/doc/standin
 MAN_PAGES  := $(wildcard man/*.[1-8])
 man_dir     = $(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(1)))
 INSTALLED  := $(SBIN)/standind $(SBIN)/standinctl $(LIB)/standin-runner $(LIB)/standin-helper \
-              $(addprefix $(UNIT_DIR)/,$(UNITS)) $(DESTDIR)$(PREFIX)/lib/sysusers.d/standin.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/standin.conf \
+              $(addprefix $(UNIT_DIR)/,$(UNITS)) \
+              $(DESTDIR)$(PREFIX)/lib/sysusers.d/standin.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/standin.conf \
               $(DOC_DIR)/networkd.conf $(DOC_DIR)/NetworkManager.conf \
               $(foreach page,$(MAN_PAGES),$(call man_dir,$(page))/$(notdir $(page)))
 install: all

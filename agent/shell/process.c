@@ -78,8 +78,7 @@ int process_drop_capabilities(void)
 {
     /* The last two are the helper's, which gives itself another user when it is started anew. The unit has neither:
      * there the helper is a unit, too. */
-    static const unsigned wanted[] = {CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_NICE,
-                                      CAP_IPC_LOCK,  CAP_SETUID,  CAP_SETGID};
+    static const unsigned wanted[] = {CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_NICE, CAP_IPC_LOCK, CAP_SETUID, CAP_SETGID};
     bool had[sizeof wanted / sizeof *wanted];
     /* The bounding set is only emptied by who holds SETPCAP; without it there is nothing to gain back either. */
     bool may_empty = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);

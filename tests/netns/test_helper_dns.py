@@ -14,7 +14,8 @@ from lan import Lan
 SERVER = "192.0.2.53"
 OURS, SOURCE = "198.51.100.20", "192.0.2.20"
 OURS6, SOURCE6 = "2001:db8:1::20", "2001:db8::20"
-FAKETIME = ["env", "LD_PRELOAD=" + glob.glob("/usr/lib/*/faketime/libfaketime.so.1")[0], "FAKETIME_DONT_FAKE_MONOTONIC=1",
+FAKETIME = ["env", "LD_PRELOAD=" + glob.glob("/usr/lib/*/faketime/libfaketime.so.1")[0],
+            "FAKETIME_DONT_FAKE_MONOTONIC=1",
             # Where it is a build with sanitizers, these would want to be the first.
             "ASAN_OPTIONS=verify_asan_link_order=0"]
 
