@@ -17,6 +17,8 @@
 #define HOLD_OFF_NS (10 * NSEC_PER_SEC)
 /* CORE_YIELDS_MAX: so often one target gives way to another. */
 #define YIELDS 2
+/* CORE_YIELD_NS: and for so long at least. */
+#define YIELD_NS (2500 * NSEC_PER_MSEC)
 /* Commands are answered by then. */
 #define ANSWER_NS (55 * NSEC_PER_SEC)
 /* RFC 5227 as libdad.h does it. */
@@ -247,6 +249,22 @@ static void approve_where_asked(struct play *p, unsigned target, unsigned source
     }
 }
 
+/* Whether an agent gives way with a NIC of the source, to another that has not claimed it. */
+static bool gives_way(const struct play *p, unsigned source)
+{
+    const struct wild_host *host = &p->wild->hosts[wild_host_of(p->wild, WILD_SOURCE, source)];
+    char nic[16];
+
+    for (unsigned i = 0; i < p->wild->n_targets; i++)
+        for (unsigned k = 0; k < host->n_nics; k++) {
+            snprintf(nic, sizeof nic, "eth%u", k);
+            if (strcmp(sim_agent_state(p->agents[i], host->name, nic), "blocked") == 0 &&
+                strstr(sim_agent_reason(p->agents[i], host->name, nic), "gave way"))
+                return true;
+        }
+    return false;
+}
+
 /* A source is lost, and nothing else is wrong. */
 static void lose(struct play *p, unsigned source)
 {
@@ -255,6 +273,9 @@ static void lose(struct play *p, unsigned source)
 
     sim_host_set_alive(play_source(p, source), false);
     play_run(p, serve_ns(p, true));
+    /* Who declared itself may have come to ask a person, once another target had taken over the source's other NIC. */
+    for (unsigned i = 0; i < YIELDS && gives_way(p, source); i++)
+        play_run(p, YIELD_NS + wild_takeover_ns(&w->rules[0]));
     switch (w->rules[0].on_host) {
     case IPMAP_TAKEOVER_AUTOMATIC:
         break;
