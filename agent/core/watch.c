@@ -411,7 +411,8 @@ static void nic_on_path_change(struct core *core, nsec_t now_ns, uint32_t nic)
         n->stands = true; /* hold.c goes on with it */
         return;
     }
-    if (!path && is_undecided(n->state) && nobody_to_tell(core, n) && !core->sources[n->source].claim_unseen)
+    if (!path && !n->stands && is_undecided(n->state) && nobody_to_tell(core, n) &&
+        !core->sources[n->source].claim_unseen)
         nic_disarm(core, nic);
     nic_restart(core, nic);
     if (n->state == CORE_PREPARING && n->by_operator)

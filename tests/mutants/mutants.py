@@ -28,6 +28,8 @@ MUTANTS = [
            "n->wait_ns == 0 || core->sources[n->source].misses == 1", "n->wait_ns == 0", "evidence"),
     Mutant("puts back what a source that is back may have", "agent/core/hold.c",
            "    if (n->back_since_ns == NSEC_UNSET && return_is_watched", "    if (return_is_watched", "holding"),
+    Mutant("forgets a takeover that stands when it is cut off", "agent/core/watch.c",
+           "    if (!path && !n->stands && is_undecided", "    if (!path && is_undecided", "isolation"),
     Mutant("claims on a NIC without carrier", "agent/core/watch.c",
            "a->target[i] != CORE_NO_TARGET && core->targets[a->target[i]].fit", "a->target[i] != CORE_NO_TARGET",
            "isolation"),

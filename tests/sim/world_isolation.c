@@ -333,6 +333,30 @@ static void what_was_adopted_cannot_be_asked_for(void **state)
     scene_end(&s);
 }
 
+/* What is held is deleted while nothing can be sent, and our NIC is reset. The dead source is served all the same. */
+static void what_stands_is_served_after_a_cut(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_begin(&s);
+    scene_hold(&s, "witness none\nsource web1 { nic eth0 { 192.0.2.10/24 dev eth0 } }");
+    s.agent->refuse_probes = ENOBUFS;
+    scene_run(&s, NSEC_PER_SEC);
+    sim_nic_remove(s.target_nic, "192.0.2.10/32");
+    scene_run(&s, NSEC_PER_SEC);
+    assert_reason(&s, "nobody could be asked");
+    sim_nic_connect(s.target_nic, false);
+    scene_run(&s, 100 * NSEC_PER_MSEC);
+    sim_nic_connect(s.target_nic, true);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_state(&s, "blocked");
+    s.agent->refuse_probes = 0;
+    scene_run(&s, 10 * NSEC_PER_SEC);
+    assert_state(&s, "holding");
+    scene_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +374,7 @@ int main(void)
         cmocka_unit_test(the_file_says_witness_none),
         cmocka_unit_test(what_cannot_be_sent_is_no_miss),
         cmocka_unit_test(what_verify_cannot_send_stays_a_question),
+        cmocka_unit_test(what_stands_is_served_after_a_cut),
         cmocka_unit_test(our_cable_goes_while_we_hold),
         cmocka_unit_test(what_was_adopted_cannot_be_asked_for),
     };

@@ -105,12 +105,40 @@ static void what_did_not_leave_brings_no_silence(void **state)
     assert_reason(&w, 0, CORE_REASON_IN_USE);
 }
 
+/* Held once, and nobody could be asked whether it may be so again. That we were cut off meanwhile ends no takeover. */
+static void what_stands_is_armed_after_a_cut(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_held(&w, 1);
+    w.targets[0].witness = w.targets[1].witness = CORE_WITNESS_NONE;
+    core_on_unheard(&w.core, w.now_ns);
+    core_on_gone(&w.core, w.now_ns, 0, false);
+    check(&w);
+    refuse_for(&w, NSEC_PER_SEC);
+    assert_reason(&w, 0, CORE_REASON_NOT_ASKED);
+    link_is(&w, 1, false);
+    refuse_for(&w, NSEC_PER_SEC);
+    assert_state(&w, 0, CORE_BLOCKED);
+    link_is(&w, 0, false);
+    link_is(&w, 0, true);
+    assert_state(&w, 0, CORE_VERIFYING);
+    refuse_for(&w, NSEC_PER_SEC);
+    assert_state(&w, 0, CORE_BLOCKED);
+    assert_reason(&w, 0, CORE_REASON_NOT_ASKED);
+    lose(&w, 0, 0);
+    pass(&w, NSEC_PER_SEC);
+    assert_state(&w, 0, CORE_CLAIMING);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_question_that_did_not_leave_is_not_unanswered),
         cmocka_unit_test(only_what_did_not_leave_is_asked_again),
         cmocka_unit_test(what_did_not_leave_brings_no_silence),
+        cmocka_unit_test(what_stands_is_armed_after_a_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
