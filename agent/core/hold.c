@@ -161,8 +161,10 @@ void hold_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
         if (!is_away(core, a))
             continue;
         away = true;
-        if (n->back_since_ns != NSEC_UNSET || return_user(core, now_ns, i))
-            break; /* the source, or somebody else, has it: nothing is claimed over its head */
+        /* The source, or somebody else, has it, or may have: nothing is claimed over its head. */
+        if (n->back_since_ns != NSEC_UNSET || return_user(core, now_ns, i) || return_is_hinted(core, now_ns, n) ||
+            !return_is_watched(core, now_ns, n))
+            break;
         if (is_home_proved(home)) {
             n->homing = true;
             address_release(core, i);

@@ -102,6 +102,8 @@ void return_on_time(struct core *core, nsec_t now_ns, uint32_t nic);
 void return_on_unasked(struct core *core, uint32_t address);
 /* Whether the source is proved to be back, and this address was among those that it answered for. */
 bool return_is_proved(const struct core *core, const struct core_address *a);
+/* Whether the source answered just now, however little that proves: what need not be done waits. */
+bool return_is_hinted(const struct core *core, nsec_t now_ns, const struct core_nic *n);
 /* Who uses what is held, too: the source, proved to be back, or who answered for an address of the NIC just now;
  * NULL. */
 const struct mac_address *return_user(const struct core *core, nsec_t now_ns, uint32_t address);

@@ -37,6 +37,8 @@
 /* From one probe for what is held to the next, and how close the two signs of another holder must be. */
 #define CONTEST_NS (1 * NSEC_PER_SEC)
 #define CONTEST_WITHIN_NS (3 * NSEC_PER_SEC)
+/* A single answer of the source proves nothing, and counts for so long where nothing is lost by waiting. */
+#define HINT_WITHIN_NS (3 * NSEC_PER_SEC)
 /* Looks, and time, in which the source may be silent before it is gone again. */
 #define SILENT_LOOKS 4
 #define SILENT_NS (1 * NSEC_PER_SEC)
@@ -343,6 +345,14 @@ static void on_other(struct core *core, nsec_t now_ns, uint32_t address, const s
 bool return_is_proved(const struct core *core, const struct core_address *a)
 {
     return core->nics[a->nic].back_since_ns != NSEC_UNSET && a->source_seen_ns != NSEC_UNSET;
+}
+
+bool return_is_hinted(const struct core *core, nsec_t now_ns, const struct core_nic *n)
+{
+    for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
+        if (is_recent(core->addresses[i].source_seen_ns, now_ns, HINT_WITHIN_NS))
+            return true;
+    return false;
 }
 
 const struct mac_address *return_user(const struct core *core, nsec_t now_ns, uint32_t address)

@@ -241,6 +241,31 @@ static void nothing_goes_home_over_the_head_of_the_source(void **state)
     assert_int_equal(emitted(&w, CORE_RELEASE), 2);
 }
 
+/* Much may get lost on the NIC that it is held on: a single answer proves nothing, but there is no hurry to go home. */
+static void nothing_goes_home_where_the_source_may_be_back(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_held(&w, 2);
+    link_is(&w, 0, false);
+    settle(&w, 0);
+    witness(&w, 1);
+    pass(&w, NSEC_PER_SEC);
+    settle(&w, 0);
+    link_is(&w, 0, true);
+    witness(&w, 0);
+    forget(&w);
+    for (int i = 0; i < 30; i++) {
+        pass(&w, 2 * NSEC_PER_SEC);
+        answer(&w, (uint32_t)i % 2);
+    }
+    assert_int_equal(emitted(&w, CORE_RETURNED), 0);
+    assert_int_equal(emitted(&w, CORE_RELEASE), 0);
+    pass(&w, 30 * NSEC_PER_SEC);
+    assert_int_equal(emitted(&w, CORE_RELEASE), 2);
+}
+
 static void many_addresses_take_turns(void **state)
 {
     struct world w;
@@ -271,6 +296,7 @@ int main(void)
         cmocka_unit_test(who_hears_nothing_does_not_forget_it),
         cmocka_unit_test(nothing_goes_home_over_whoever_answers),
         cmocka_unit_test(nothing_goes_home_over_the_head_of_the_source),
+        cmocka_unit_test(nothing_goes_home_where_the_source_may_be_back),
         cmocka_unit_test(many_addresses_take_turns),
     };
 

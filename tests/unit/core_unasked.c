@@ -105,6 +105,28 @@ static void what_did_not_leave_brings_no_silence(void **state)
     assert_reason(&w, 0, CORE_REASON_IN_USE);
 }
 
+/* Who cannot ask for the source does not go home over its head. */
+static void nothing_goes_home_that_cannot_be_asked_for(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_held(&w, 1);
+    link_is(&w, 0, false);
+    settle(&w, 0);
+    witness(&w, 1);
+    pass(&w, NSEC_PER_SEC);
+    settle(&w, 0);
+    link_is(&w, 0, true);
+    witness(&w, 0);
+    forget(&w);
+    refuse_for(&w, 25 * NSEC_PER_SEC);
+    assert_int_equal(w.addresses[0].held_on, 1);
+    assert_state(&w, 0, CORE_HOLDING);
+    pass(&w, 15 * NSEC_PER_SEC);
+    assert_int_equal(emitted(&w, CORE_RELEASE), 1);
+}
+
 /* Held once, and nobody could be asked whether it may be so again. That we were cut off meanwhile ends no takeover. */
 static void what_stands_is_armed_after_a_cut(void **state)
 {
@@ -138,6 +160,7 @@ int main(void)
         cmocka_unit_test(a_question_that_did_not_leave_is_not_unanswered),
         cmocka_unit_test(only_what_did_not_leave_is_asked_again),
         cmocka_unit_test(what_did_not_leave_brings_no_silence),
+        cmocka_unit_test(nothing_goes_home_that_cannot_be_asked_for),
         cmocka_unit_test(what_stands_is_armed_after_a_cut),
     };
 
