@@ -118,9 +118,10 @@ static void check_service_policy(struct reader *reader, const struct source_draf
     if (source->n_checks == 0)
         return;
     /* Its host may live, and two hosts with one address are worse than a service that fails. */
-    if (policy == IPMAP_TAKEOVER_AUTOMATIC && source->n_nics > 0 && !source->fence && !force)
+    if (policy != IPMAP_TAKEOVER_NOTIFY && source->n_nics > 0 && !source->fence && !force)
         reader_warning(reader, &source->place,
-                       "'on service automatic' can only ask here: there is neither 'fence' nor 'force yes'");
+                       "'on service %s' takes nothing over here: there is neither 'fence' nor 'force yes'",
+                       ipmap_takeover_name(policy));
     if (force && policy == IPMAP_TAKEOVER_NOTIFY)
         reader_warning(reader, &source->place, "'force yes' does nothing here: 'on service' is notify");
 }

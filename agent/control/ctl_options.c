@@ -27,7 +27,7 @@ static const struct command {
     [CTL_SHOW] = {"show", OPERAND_SOURCE, "the ipmap in effect"},
     [CTL_CHECK] = {"check", OPERAND_FILE, "check the agent's file; FILE needs no agent"},
     [CTL_FAILOVER] = {"failover", OPERAND_NIC_NEEDED, "take over now; --force: from a live source"},
-    [CTL_FAILBACK] = {"failback", OPERAND_NIC_NEEDED, "give the addresses back"},
+    [CTL_FAILBACK] = {"failback", OPERAND_NIC_NEEDED, "give the addresses back; --force: without hooks first"},
     [CTL_APPROVE] = {"approve", OPERAND_NIC_NEEDED, "allow the takeover that waits for it"},
     [CTL_DENY] = {"deny", OPERAND_NIC_NEEDED, "refuse the takeover that waits for approval"},
     [CTL_PAUSE] = {"pause", OPERAND_SOURCE, "go on watching, but take nothing over"},

@@ -23,7 +23,7 @@ const char *tell_service_reason(enum core_reason reason)
     if (reason == CORE_REASON_POLICY_MANUAL)
         return "the file says `on service manual`: standinctl approve or deny";
     if (reason == CORE_REASON_POLICY_NOTIFY)
-        return "the file says `on service notify`: standinctl failover takes over";
+        return "the file says `on service notify`: for a person to act";
     return tell_reason_text(reason);
 }
 

@@ -375,7 +375,10 @@ static void test_policies(void **state)
 {
 #define NIC " nic e { 192.0.2.10/24 dev eth0 } }\n"
     static const char ask[] =
-        "f:2:8: warning: 'on service automatic' can only ask here: there is neither 'fence' nor 'force yes'\n",
+        "f:2:8: warning: 'on service automatic' takes nothing over here: there is neither 'fence' nor 'force yes'\n",
+                      asks[] = "f:2:8: warning: 'on service manual' takes nothing over here: there is neither 'fence' "
+                               "nor 'force "
+                               "yes'\n",
                       idle[] = "f:2:8: warning: 'force yes' does nothing here: 'on service' is notify\n";
     static const struct row rows[] = {
         {"\nsource a { on service automatic; probe tcp 1;" NIC, ask},
@@ -384,7 +387,8 @@ static void test_policies(void **state)
         {"\nsource a { on service automatic; probe tcp 1; force yes;" NIC, ""},
         {"\nsource a { on service automatic; probe tcp 1; force no;" NIC "defaults { force yes }", ask},
         {"\nsource a { on service automatic; " NIC, ""},
-        {"\nsource a { on service manual; probe tcp 1;" NIC, ""},
+        {"\nsource a { on service manual; probe tcp 1;" NIC, asks},
+        {"\nsource a { on service manual; probe tcp 1; fence /a;" NIC, ""},
         {"\nsource a { force yes; probe tcp 1;" NIC, idle},
         {"\nsource a { probe tcp 1;" NIC "defaults { force yes }", idle},
         {"\nsource a { dns { server ::1; zone a; record a A 192.0.2.1; key-file /path/to/key } }\n",
