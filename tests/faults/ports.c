@@ -147,6 +147,43 @@ static nsec_t port_wall_ahead(void *userdata)
     return __real_sim_ports.wall_ahead(userdata);
 }
 
+static int port_tcp(void *userdata, uint32_t check, const struct tcp_request *request)
+{
+    int r = FAILS();
+
+    return r < 0 ? r : __real_sim_ports.tcp(userdata, check, request);
+}
+
+static void port_tcp_cancel(void *userdata, uint32_t check)
+{
+    __real_sim_ports.tcp_cancel(userdata, check);
+}
+
+static int port_job(void *userdata, struct job_request *request)
+{
+    int r = FAILS();
+
+    return r < 0 ? r : __real_sim_ports.job(userdata, request);
+}
+
+static void port_job_cancel(void *userdata, uint64_t tag)
+{
+    __real_sim_ports.job_cancel(userdata, tag);
+}
+
+static int port_unit(void *userdata, uint64_t id, enum units_operation operation, const char *name, nsec_t timeout_ns)
+{
+    int r = FAILS();
+
+    return r < 0 ? r : __real_sim_ports.unit(userdata, id, operation, name, timeout_ns);
+}
+
+/* What cannot be written is only told. */
+static void port_flag(void *userdata, const char *source, bool held)
+{
+    __real_sim_ports.flag(userdata, source, held);
+}
+
 static void port_say(void *userdata, int priority, const char *text)
 {
     __real_sim_ports.say(userdata, priority, text);
@@ -169,5 +206,11 @@ const struct agent_ports __wrap_sim_ports = {
     .let_in = port_let_in,
     .journal = port_journal,
     .wall_ahead = port_wall_ahead,
+    .tcp = port_tcp,
+    .tcp_cancel = port_tcp_cancel,
+    .job = port_job,
+    .job_cancel = port_job_cancel,
+    .unit = port_unit,
+    .flag = port_flag,
     .say = port_say,
 };
