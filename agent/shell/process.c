@@ -74,13 +74,25 @@ int process_check_capabilities(void)
                : -EPERM;
 }
 
+/*
+ * The bounding set is only emptied by who holds SETPCAP; without it there is nothing to gain back either. What stays
+ * in it is for a helper that is started anew, which becomes another user. Our unit has none of it: there the helper is
+ * a unit, too.
+ */
+static int limit_programs(void)
+{
+    static const unsigned helpers[] = {CAP_SETUID, CAP_SETGID};
+
+    for (size_t i = 0; i < sizeof helpers / sizeof *helpers; i++)
+        if (capng_update(CAPNG_ADD, CAPNG_BOUNDING_SET, helpers[i]) < 0)
+            return -EPERM;
+    return 0;
+}
+
 int process_drop_capabilities(void)
 {
-    /* The last two are the helper's, which gives itself another user when it is started anew. The unit has neither:
-     * there the helper is a unit, too. */
-    static const unsigned wanted[] = {CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_NICE, CAP_IPC_LOCK, CAP_SETUID, CAP_SETGID};
+    static const unsigned wanted[] = {CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_NICE, CAP_IPC_LOCK};
     bool had[sizeof wanted / sizeof *wanted];
-    /* The bounding set is only emptied by who holds SETPCAP; without it there is nothing to gain back either. */
     bool may_empty = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
@@ -89,6 +101,8 @@ int process_drop_capabilities(void)
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (had[i] && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, wanted[i]) < 0)
             return -EPERM;
+    if (may_empty && limit_programs() < 0)
+        return -EPERM;
     return capng_apply(may_empty ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }
 
