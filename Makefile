@@ -236,7 +236,7 @@ DEPS_PEERS := keepalived ucarp
 DEPS_BENCH := fping stress-ng libcmocka-dev
 DEPS_CHECK := libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck mandoc shellcheck pyflakes3 \
               gcovr systemd systemd-container mmdebstrap valgrind bind9 bind9-dnsutils libfaketime nginx-light vsftpd \
-              exim4-daemon-light dovecot-imapd dovecot-pop3d openssl
+              exim4-daemon-light dovecot-imapd dovecot-pop3d openssl dbus-daemon
 deps:
 	@.ci/deps $(DEPS_BUILD) $(DEPS_LAN) $(DEPS_PEERS) $(DEPS_CHECK)
 
