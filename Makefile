@@ -302,7 +302,7 @@ SOURCES  := $(wildcard agent/*.c $(foreach folder,$(FOLDERS),$($(folder)_DIR)/*.
 HEADERS  := $(wildcard $(foreach folder,$(FOLDERS),$($(folder)_DIR)/*.h) tests/*/*.h)
 TESTS    := $(wildcard tests/unit/*.c tests/sim/*.c tests/fuzz/*.c tests/faults/*.c tests/bench/*.c)
 PYTHON   := $(wildcard tests/*.py tests/*/*.py)
-SCRIPTS  := $(wildcard .ci/*) $(wildcard tests/*.sh tests/*/*.sh)
+SCRIPTS  := $(wildcard .ci/*) systemd/standin-generator $(wildcard tests/*.sh tests/*/*.sh)
 # Objects that must be pure: events in, actions out. The announcer alone may allocate.
 PURE     := $(call objects_of,core) $(call objects_of,base) $(BUILD)/probes/tracker.o $(BUILD)/arp/frame.o \
             $(BUILD)/arp/filter.o
@@ -370,11 +370,12 @@ SBIN       := $(DESTDIR)$(PREFIX)/sbin
 LIB        := $(DESTDIR)$(PREFIX)/lib/standin
 UNITS      := standind.service standin-runner.service standin-runner.socket standin-helper@.service \
               standin-helper.socket
+GENERATORS := $(DESTDIR)$(PREFIX)/lib/systemd/system-generators
 DOC_DIR    := $(DESTDIR)$(PREFIX)/share/doc/standin
 MAN_PAGES  := $(wildcard man/*.[1-8])
 man_dir     = $(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(1)))
 INSTALLED  := $(SBIN)/standind $(SBIN)/standinctl $(LIB)/standin-runner $(LIB)/standin-helper \
-              $(addprefix $(UNIT_DIR)/,$(UNITS)) \
+              $(addprefix $(UNIT_DIR)/,$(UNITS)) $(GENERATORS)/standin-generator \
               $(DESTDIR)$(PREFIX)/lib/sysusers.d/standin.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/standin.conf \
               $(DOC_DIR)/networkd.conf $(DOC_DIR)/NetworkManager.conf \
               $(foreach page,$(MAN_PAGES),$(call man_dir,$(page))/$(notdir $(page)))
@@ -383,7 +384,9 @@ install: all
 	install -D -m 0755 -t $(SBIN) $(BUILD)/standind $(BUILD)/standinctl
 	install -D -m 0755 -t $(LIB) $(BUILD)/standin-runner $(BUILD)/standin-helper
 	install -D -m 0644 -t $(UNIT_DIR) $(addprefix systemd/,$(UNITS))
-	sed -i 's|/usr/sbin/|$(PREFIX)/sbin/|; s|/usr/lib/standin/|$(PREFIX)/lib/standin/|' $(addprefix $(UNIT_DIR)/,$(UNITS))
+	install -D -m 0755 -t $(GENERATORS) systemd/standin-generator
+	sed -i 's|/usr/sbin/|$(PREFIX)/sbin/|; s|/usr/lib/standin/|$(PREFIX)/lib/standin/|' \
+	    $(addprefix $(UNIT_DIR)/,$(UNITS)) $(GENERATORS)/standin-generator
 	install -D -m 0644 systemd/standin.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/standin.conf
 	install -D -m 0644 systemd/standin.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/standin.conf
 	install -D -m 0644 systemd/standin.networkd $(DOC_DIR)/networkd.conf

@@ -78,6 +78,15 @@ void agent_forget(struct agent *agent, void *cookie);
 void agent_release_all(struct agent *agent, nsec_t now_ns);
 bool agent_is_idle(const struct agent *agent);
 
+/* Room for the name of any unit. */
+#define AGENT_UNIT_NAME 320
+/* The systemd target of a source, in AGENT_UNIT_NAME bytes: as systemd-escape(1), whatever a unit's name cannot hold. */
+void agent_name_target(const struct ipmap_source *map, char *text, size_t size);
+/* Whether this host stands in for the source of that name, or for a part of it. */
+bool agent_stands_in(const struct agent *agent, const char *source);
+/* It does not, but an agent before us did, and could not stop what it had started. */
+void agent_on_left_over(struct agent *agent, const char *source);
+
 /* Every shelf that the file in effect has IPv4 addresses for: of which target NIC that is there, and its number. */
 void agent_each_shelf(const struct agent *agent, void (*each)(void *userdata, int target, unsigned number),
                       void *userdata);

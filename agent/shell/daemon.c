@@ -397,6 +397,23 @@ static int check_file(const char *path)
     return r < 0 ? 1 : 0;
 }
 
+/* --targets: what systemd's generator makes. Without a file that loads there are none. */
+static int print_targets(const char *path)
+{
+    struct ipmap *ipmap = NULL;
+    struct ipmap_messages messages = {0};
+    char name[AGENT_UNIT_NAME];
+    int r = loader_load(path, &ipmap, &messages);
+
+    ipmap_messages_free(&messages);
+    for (size_t i = 0; r >= 0 && i < ipmap->n_sources; i++) {
+        agent_name_target(&ipmap->sources[i], name, sizeof name);
+        puts(name);
+    }
+    ipmap_free(ipmap);
+    return r < 0 ? 1 : 0;
+}
+
 int daemon_main(int argc, char **argv)
 {
     CLEANUP(daemon_close) struct daemon d = {.started_ns = world_now()};
@@ -406,6 +423,8 @@ int daemon_main(int argc, char **argv)
         return r;
     if (d.options.check)
         return check_file(d.options.file);
+    if (d.options.targets)
+        return print_targets(d.options.file);
     process_fill_standard_fds();
     log_open(d.options.verbose ? LOG_DEBUG : LOG_INFO);
     if (daemon_open(&d) < 0)

@@ -77,9 +77,8 @@ struct monitor {
 /* With more IPv4 addresses than this mapped to it, those of a target NIC are put on shelves where that is possible. */
 #define SHELVED_FROM SHELF_ADDRESSES
 
-/* Bytes kept of what a check or a hook said last; room for the name of any unit, and for a step in words. */
+/* Bytes kept of what a check or a hook said last; room for a step in words. */
 #define OUTCOME_TEXT 256
-#define UNIT_NAME 320
 #define STEP_TEXT 512
 
 /* A check of the ipmap, beside what the file says of it. */
@@ -167,7 +166,7 @@ struct services {
     char name_text[OUTCOME_TEXT]; /* what the name server said */
     char trouble[STEP_TEXT + OUTCOME_TEXT]; /* what last went wrong in a step: "hook ...: exit status 1: ..."; "" */
     char alarm[OUTCOME_TEXT];               /* what the hooks of the alarm that waits are told */
-    char target[UNIT_NAME];                 /* standin-SOURCE.target */
+    char target[AGENT_UNIT_NAME];           /* standin-SOURCE.target */
     struct unit *units;                     /* as many as in the file, and last the target */
 };
 
@@ -332,6 +331,8 @@ uint32_t plan_find(const struct agent *agent, const struct plan *plan, const str
 /* The numbers of a source by name (-ENOENT), and of one of its NICs. */
 int plan_find_source(const struct plan *plan, const char *name, uint32_t *ret);
 int plan_find_nic(const struct plan *plan, uint32_t source, const char *name, uint32_t *ret);
+/* NICs of the source that we stand in for. */
+uint32_t plan_count_standing(const struct plan *plan, uint32_t source);
 
 /* lateness.c: how late turns come */
 void lateness_count(struct lateness *lateness, nsec_t now_ns, nsec_t late_ns);

@@ -14,17 +14,27 @@ static const char usage[] = "Usage: standind [OPTION]...\n"
                             "\n"
                             "  -f, --file FILE          the ipmap (" DEFAULT_FILE ")\n"
                             "      --check              only check the file: exit status 0 when it loads\n"
+                            "      --targets            only print the systemd target of each source\n"
                             "      --control PATH       control socket (" CONTROL_PATH ")\n"
                             "      --control-group NAME members of this group may use it, beside root\n"
                             "      --state DIR          folder for what outlives the process (" DEFAULT_STATE ")\n"
                             "  -v, --verbose            also log what passes by itself: every late, verifying, unseen\n"
                             "      --version, --help\n";
 
-enum { OPTION_CHECK = 256, OPTION_CONTROL, OPTION_CONTROL_GROUP, OPTION_STATE, OPTION_VERSION, OPTION_HELP };
+enum {
+    OPTION_CHECK = 256,
+    OPTION_TARGETS,
+    OPTION_CONTROL,
+    OPTION_CONTROL_GROUP,
+    OPTION_STATE,
+    OPTION_VERSION,
+    OPTION_HELP
+};
 
 static const struct option long_options[] = {
     {"file", required_argument, NULL, 'f'},
     {"check", no_argument, NULL, OPTION_CHECK},
+    {"targets", no_argument, NULL, OPTION_TARGETS},
     {"control", required_argument, NULL, OPTION_CONTROL},
     {"control-group", required_argument, NULL, OPTION_CONTROL_GROUP},
     {"state", required_argument, NULL, OPTION_STATE},
@@ -46,6 +56,9 @@ int options_read(int argc, char **argv, struct options *ret)
             break;
         case OPTION_CHECK:
             options.check = true;
+            break;
+        case OPTION_TARGETS:
+            options.targets = true;
             break;
         case OPTION_CONTROL:
             options.control = optarg;

@@ -10,6 +10,7 @@ struct options {
     const char *control_group; /* --control-group: who may use it beside root; NULL */
     const char *state;         /* --state: folder for what outlives the process */
     bool check;                /* --check: only read the file */
+    bool targets;              /* --targets: only print the systemd targets of its sources */
     bool verbose;              /* -v */
 };
 

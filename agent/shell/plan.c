@@ -240,6 +240,16 @@ int plan_find_source(const struct plan *plan, const char *name, uint32_t *ret)
     return -ENOENT;
 }
 
+uint32_t plan_count_standing(const struct plan *plan, uint32_t source)
+{
+    const struct core_source *s = &plan->core.sources[source];
+    uint32_t n = 0;
+
+    for (uint32_t i = s->first_nic; i < s->first_nic + s->n_nics; i++)
+        n += plan->standing[i];
+    return n;
+}
+
 int plan_find_nic(const struct plan *plan, uint32_t source, const char *name, uint32_t *ret)
 {
     const struct core_source *s = &plan->core.sources[source];

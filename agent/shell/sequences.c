@@ -11,7 +11,8 @@
  *                       post-failback hooks                                 each NIC
  *
  * The flag file of the source is there from the first NIC to the last. What an agent before us held has its units
- * started again, which does nothing where they run; its hooks are not run again.
+ * started again, which does nothing where they run; its hooks are not run again. Where such a flag is found and nothing
+ * is held, because the guard released it, the units are stopped.
  */
 #include <string.h>
 
@@ -180,20 +181,44 @@ static bool is_given(const struct core_nic *n)
     return false;
 }
 
+/* Where the file has nothing to be run for the source, it has a flag file all the same. */
+static void flag_alone(struct agent *agent, uint32_t source, bool standing)
+{
+    const struct plan *plan = agent->plan;
+
+    if (plan_count_standing(plan, source) == (standing ? 1 : 0))
+        agent->ports->flag(agent->userdata, plan->source_maps[source]->name, standing);
+}
+
 void sequences_on_change(struct agent *agent, uint32_t nic)
 {
     struct plan *plan = agent->plan;
     const struct core_nic *n = &plan->core.nics[nic];
+    bool stood = plan->standing[nic], stands = stood ? !is_given(n) : n->state == CORE_HOLDING;
 
-    if (!plan->services[n->source])
+    if (stood == stands)
         return;
-    if (n->state == CORE_HOLDING && !plan->standing[nic]) {
-        plan->standing[nic] = true;
+    plan->standing[nic] = stands;
+    if (!plan->services[n->source])
+        flag_alone(agent, n->source, stands);
+    else if (stands)
         taken(agent, n->source, nic, cause_of(&plan->core, nic), n->reason == CORE_REASON_ADOPTED);
-    } else if (plan->standing[nic] && is_given(n)) {
-        plan->standing[nic] = false;
+    else
         given(agent, n->source, nic, cause_of(&plan->core, nic));
-    }
+}
+
+void agent_on_left_over(struct agent *agent, const char *source)
+{
+    struct plan *plan = agent->plan;
+    struct step step = {.sequence = SEQUENCE_GIVEN, .nic = UINT32_MAX, .cause = CAUSE_OPERATOR};
+    uint32_t number;
+
+    if (plan_find_source(plan, source, &number) < 0 || !plan->services[number])
+        return;
+    for (size_t i = 0; i <= plan->source_maps[number]->n_units; i++)
+        plan->services[number]->units[i].state = "started";
+    add_stops(agent, number, step);
+    add(agent, number, step, STEP_END, 0);
 }
 
 void sequences_on_service_change(struct agent *agent, uint32_t source, enum core_service was)

@@ -33,8 +33,7 @@ void services_free(struct services *s)
     free(s);
 }
 
-/* As systemd-escape(1) does it: whatever a unit's name cannot hold. */
-static void name_target(const struct ipmap_source *map, char *text, size_t size)
+void agent_name_target(const struct ipmap_source *map, char *text, size_t size)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:_.-";
     size_t used = (size_t)snprintf(text, size, "standin-");
@@ -70,7 +69,7 @@ int services_plan(struct plan *plan, uint32_t source)
     s->units = calloc(map->n_units + 1, sizeof *s->units);
     if (!s->steps || !s->units)
         return -ENOMEM;
-    name_target(map, s->target, sizeof s->target);
+    agent_name_target(map, s->target, sizeof s->target);
     s->first_check = plan->n_checks;
     s->n_checks = (uint32_t)map->n_checks;
     for (size_t i = 0; i < map->n_checks; i++)
@@ -153,14 +152,15 @@ static void carry_units(const struct ipmap_source *from, const struct services *
 static void carry_standing(const struct plan *from, uint32_t old, struct plan *to, uint32_t source)
 {
     const struct core_source *s = &to->core.sources[source];
-    struct services *is = to->services[source];
     uint32_t nic;
 
     for (uint32_t i = s->first_nic; i < s->first_nic + s->n_nics; i++)
         if (plan_find_nic(from, old, to->nic_maps[i]->name, &nic) == 0)
-            is->n_standing += to->standing[i] = from->standing[nic];
-    if (s->n_nics == 0)
-        is->n_standing = from->services[old]->n_standing;
+            to->standing[i] = from->standing[nic];
+    if (!to->services[source])
+        return;
+    to->services[source]->n_standing =
+        s->n_nics == 0 && from->services[old] ? from->services[old]->n_standing : plan_count_standing(to, source);
 }
 
 static void carry_source(struct agent *agent, struct plan *from, uint32_t old, struct plan *to, uint32_t source)
@@ -169,7 +169,6 @@ static void carry_source(struct agent *agent, struct plan *from, uint32_t old, s
 
     carry_steps(agent, from, old, to, source);
     carry_units(from->source_maps[old], was, to->source_maps[source], is);
-    carry_standing(from, old, to, source);
     checks_carry(agent, from, old, to, source);
     core_carry_service(&to->core, source, &from->core, old);
     is->fenced_ns = was->fenced_ns;
@@ -188,7 +187,6 @@ static void farewell(struct agent *agent, const struct plan *from, uint32_t old)
     if (was->n_standing == 0)
         return;
     agent_say(agent, LOG_NOTICE, "%s: its units are stopped, because the file does without it now", map->name);
-    agent->ports->flag(agent->userdata, map->name, false);
     agent->ports->unit(agent->userdata, job_id(agent, UINT32_MAX), UNITS_STOP, was->target, UNIT_OF_SOURCE_NS);
     for (size_t i = map->n_units; i-- > 0;)
         agent->ports->unit(agent->userdata, job_id(agent, UINT32_MAX), UNITS_STOP, map->units[i].name,
@@ -197,19 +195,41 @@ static void farewell(struct agent *agent, const struct plan *from, uint32_t old)
         hooks_ask_name(agent, job_id(agent, UINT32_MAX), map->dns, JOB_DNS_RESTORE);
 }
 
+/* Whether this host stands in for a source of the plan, or a part of it. */
+static bool stands_in(const struct plan *plan, uint32_t source)
+{
+    return plan->services[source] ? plan->services[source]->n_standing > 0 : plan_count_standing(plan, source) > 0;
+}
+
 void services_carry(struct agent *agent, struct plan *from, struct plan *to)
 {
     checks_end(agent, from);
     for (uint32_t i = 0; i < from->core.n_sources; i++) {
-        bool there;
         uint32_t source;
+        bool there = plan_find_source(to, from->source_maps[i]->name, &source) == 0;
 
-        if (!from->services[i])
-            continue;
-        there = plan_find_source(to, from->source_maps[i]->name, &source) == 0 && to->services[source];
         if (there)
+            carry_standing(from, i, to, source);
+        if (stands_in(from, i) && !(there && stands_in(to, source)))
+            agent->ports->flag(agent->userdata, from->source_maps[i]->name, false);
+        if (from->services[i] && there && to->services[source])
             carry_source(agent, from, i, to, source);
-        else
+        else if (from->services[i])
             farewell(agent, from, i);
     }
+}
+
+bool agent_stands_in(const struct agent *agent, const char *source)
+{
+    const struct core *core = &agent->plan->core;
+    uint32_t number;
+    const struct core_source *s;
+
+    if (plan_find_source(agent->plan, source, &number) < 0)
+        return false;
+    s = &core->sources[number];
+    for (uint32_t i = s->first_nic; i < s->first_nic + s->n_nics; i++)
+        if (core->nics[i].n_held > 0 || core->nics[i].state == CORE_HOLDING)
+            return true;
+    return s->service == CORE_SERVICE_HOLDING || s->service == CORE_SERVICE_RELEASING;
 }

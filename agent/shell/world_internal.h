@@ -80,6 +80,8 @@ struct arp_port *listeners_find(struct world *world, int ifindex);
 int world_services_open(struct world *world, const struct ipmap *ipmap);
 /* The file is about to take effect. 0 or negative errno. */
 int world_services_load(struct world *world, const struct ipmap *ipmap);
+/* After the first file took effect: takes away the flag files of what nobody here stands in for. */
+void world_sweep_flags(struct world *world);
 void world_services_close(struct world *world);
 nsec_t world_services_deadline(const struct world *world);
 void world_services_on_time(struct world *world);

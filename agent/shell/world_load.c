@@ -49,6 +49,8 @@ int world_load(struct world *world, struct ipmap *ipmap, bool first)
     if (r < 0)
         return r;
     listeners_take_effect(world);
+    if (first)
+        world_sweep_flags(world);
     world->shelves_error = 0;
     shelves_refresh(world);
     guarding_adopted(world->guarding);

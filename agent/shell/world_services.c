@@ -3,6 +3,7 @@
  * Services in the world: TCP checks, the runner of commands, the helper for URLs and names, systemd, the flag files.
  * All of it is opened with the first file that wants it: where nothing is checked or run, nothing is started.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 
 /* Connections that ended, handled in one go. */
 #define ENDS_AT_ONCE 64
+#define FLAGS_PATH (WORLD_PATH + 8)
 /* Below the probes: they are read first. */
 #define UNITS_PRIORITY SD_EVENT_PRIORITY_IDLE
 
@@ -256,14 +258,37 @@ int world_port_unit(void *userdata, uint64_t id, enum units_operation operation,
     return world->units ? units_request(world->units, world->clock.now_ns, id, operation, name, timeout_ns) : -ENOTCONN;
 }
 
+static void name_flags(const struct world *world, char folder[static FLAGS_PATH])
+{
+    snprintf(folder, FLAGS_PATH, "%s/held", world->folder);
+}
+
+/* Those of an agent whose guard has released everything, and of sources that the file does without. */
+void world_sweep_flags(struct world *world)
+{
+    char folder[FLAGS_PATH];
+    const struct dirent *entry;
+    DIR *flags;
+
+    name_flags(world, folder);
+    flags = opendir(folder);
+    while (flags && (entry = readdir(flags)))
+        if (entry->d_name[0] != '.' && !agent_stands_in(world->agent, entry->d_name)) {
+            unlinkat(dirfd(flags), entry->d_name, 0);
+            agent_on_left_over(world->agent, entry->d_name);
+        }
+    if (flags)
+        closedir(flags);
+}
+
 /* An empty file on a file system in memory: nothing to wait for. */
 void world_port_flag(void *userdata, const char *source, bool held)
 {
     struct world *world = userdata;
-    char folder[WORLD_PATH + 8], path[sizeof folder + LIMIT_NAME + 2];
+    char folder[FLAGS_PATH], path[sizeof folder + LIMIT_NAME + 2];
     int fd, r = 0;
 
-    snprintf(folder, sizeof folder, "%s/held", world->folder);
+    name_flags(world, folder);
     snprintf(path, sizeof path, "%s/%s", folder, source);
     /* "." and ".." are names for a source, but not for a file. */
     if (source[0] == '.')

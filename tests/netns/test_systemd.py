@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 import time
+from typing import Dict, Optional
 
 from machine import Machine, Service, make_install
 from story import GATEWAY, Story, V4, V6, ipmap, main
@@ -22,8 +23,10 @@ NAME = "web1/eth0"
 class Unit(Story):
     """The stage of the other stories, with a target that runs systemd."""
 
-    def boot(self, conf: str = CONF, drop_in: str = "", start: bool = True) -> Service:
-        files = {"etc/standin/ipmap.conf": conf}
+    def boot(self, conf: str = CONF, drop_in: str = "", start: bool = True,
+             files: Optional[Dict[str, str]] = None) -> Service:
+        """files: of the machine, beside the ipmap."""
+        files = {**(files or {}), "etc/standin/ipmap.conf": conf}
         if drop_in:
             files["etc/systemd/system/standind.service.d/test.conf"] = drop_in
         self.machine = Machine(self.target, files)
