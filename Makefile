@@ -236,7 +236,7 @@ DEPS_PEERS := keepalived ucarp
 DEPS_BENCH := fping stress-ng libcmocka-dev
 DEPS_CHECK := libcmocka-dev clang libclang-rt-dev llvm clang-format clang-tidy cppcheck mandoc shellcheck pyflakes3 \
               gcovr systemd systemd-container mmdebstrap valgrind bind9 bind9-dnsutils libfaketime nginx-light vsftpd \
-              exim4-daemon-light dovecot-imapd dovecot-pop3d openssl dbus-daemon
+              exim4-daemon-light dovecot-imapd dovecot-pop3d openssl dbus-daemon rsync
 deps:
 	@.ci/deps $(DEPS_BUILD) $(DEPS_LAN) $(DEPS_PEERS) $(DEPS_CHECK)
 
@@ -369,7 +369,7 @@ UNIT_DIR   := $(DESTDIR)$(PREFIX)/lib/systemd/system
 SBIN       := $(DESTDIR)$(PREFIX)/sbin
 LIB        := $(DESTDIR)$(PREFIX)/lib/standin
 UNITS      := standind.service standin-runner.service standin-runner.socket standin-helper@.service \
-              standin-helper.socket
+              standin-helper.socket standin-sync@.service standin-sync@.timer
 GENERATORS := $(DESTDIR)$(PREFIX)/lib/systemd/system-generators
 DOC_DIR    := $(DESTDIR)$(PREFIX)/share/doc/standin
 MAN_PAGES  := $(wildcard man/*.[1-8])
@@ -377,10 +377,10 @@ man_dir     = $(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(1)))
 INSTALLED  := $(SBIN)/standind $(SBIN)/standinctl $(LIB)/standin-runner $(LIB)/standin-helper \
               $(addprefix $(UNIT_DIR)/,$(UNITS)) $(GENERATORS)/standin-generator \
               $(DESTDIR)$(PREFIX)/lib/sysusers.d/standin.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/standin.conf \
-              $(DOC_DIR)/networkd.conf $(DOC_DIR)/NetworkManager.conf \
+              $(addprefix $(DOC_DIR)/,networkd.conf NetworkManager.conf protect-a-web-site.md) \
               $(foreach page,$(MAN_PAGES),$(call man_dir,$(page))/$(notdir $(page)))
 install: all
-	install -d $(DESTDIR)/etc/standin
+	install -d $(DESTDIR)/etc/standin/sync
 	install -D -m 0755 -t $(SBIN) $(BUILD)/standind $(BUILD)/standinctl
 	install -D -m 0755 -t $(LIB) $(BUILD)/standin-runner $(BUILD)/standin-helper
 	install -D -m 0644 -t $(UNIT_DIR) $(addprefix systemd/,$(UNITS))
@@ -391,11 +391,13 @@ install: all
 	install -D -m 0644 systemd/standin.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/standin.conf
 	install -D -m 0644 systemd/standin.networkd $(DOC_DIR)/networkd.conf
 	install -D -m 0644 systemd/standin.networkmanager $(DOC_DIR)/NetworkManager.conf
+	install -D -m 0644 -t $(DOC_DIR) docs/protect-a-web-site.md
 	$(foreach page,$(MAN_PAGES),install -D -m 0644 -t $(call man_dir,$(page)) $(page) &&) true
 # The administrator's /etc/standin stays, unless it is empty.
 uninstall:
 	rm -f $(INSTALLED)
 	test ! -d $(LIB) || rmdir --ignore-fail-on-non-empty $(LIB)
+	test ! -d $(DESTDIR)/etc/standin/sync || rmdir --ignore-fail-on-non-empty $(DESTDIR)/etc/standin/sync
 	test ! -d $(DESTDIR)/etc/standin || rmdir --ignore-fail-on-non-empty $(DESTDIR)/etc/standin
 
 clean:

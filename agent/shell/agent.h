@@ -80,7 +80,7 @@ bool agent_is_idle(const struct agent *agent);
 
 /* Room for the name of any unit. */
 #define AGENT_UNIT_NAME 320
-/* The systemd target of a source, in AGENT_UNIT_NAME bytes: as systemd-escape(1), whatever a unit's name cannot hold. */
+/* The systemd target of a source, in AGENT_UNIT_NAME bytes: what a unit's name cannot hold as by systemd-escape(1). */
 void agent_name_target(const struct ipmap_source *map, char *text, size_t size);
 /* Whether this host stands in for the source of that name, or for a part of it. */
 bool agent_stands_in(const struct agent *agent, const char *source);

@@ -23,14 +23,17 @@ PACKAGES = ["systemd", "systemd-sysv", "dbus", "iproute2",
             "libcurl4", "libldns3", "libseccomp2",
             # the same under the sanitizers
             "libasan8", "libubsan1",
+            # a web site, and what copies its content
+            "nginx-light", "rsync", "openssh-server",
             # what manages addresses beside systemd-networkd
             "network-manager"]
 OPTIONS = ["--quiet", "--variant=minbase", "--mode=root", '--aptopt=APT::Install-Recommends "false"',
            *(f"--dpkgopt=path-exclude=/usr/share/{what}/*" for what in ("doc", "man", "locale"))]
-MAKING_S = 300
+MAKING_S = 600
 # Nothing of this may run by itself in a machine: it would be late, loud, or at the addresses.
 MASKED = ["NetworkManager.service", "NetworkManager-wait-online.service", "NetworkManager-dispatcher.service",
           "systemd-networkd.service", "systemd-networkd.socket", "systemd-networkd-wait-online.service",
+          "nginx.service", "ssh.service",
           "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
           "e2scrub_reap.service", "console-getty.service", "getty.target"]
 WANTS = "etc/systemd/system/*.wants/"
