@@ -37,10 +37,10 @@ class Site(Story):
 
     def introduce(self) -> None:
         """What ssh-keygen and ssh-copy-id do, where nobody types a password."""
-        self.spare.run("sh", "-ec", "mkdir -p -m 700 /root/.ssh; ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519; "
-                       f"ssh-keyscan -t ed25519 {V4} 2>/dev/null >/root/.ssh/known_hosts")
-        self.web1.write("root/.ssh/authorized_keys", self.spare.run("cat", "/root/.ssh/id_ed25519.pub"))
-        os.chmod(f"{self.web1.files}/root/.ssh", 0o700)
+        self.spare.run("sh", "-ec", "cd; mkdir -p -m 700 .ssh; ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519; "
+                       f"ssh-keyscan -t ed25519 {V4} 2>/dev/null >.ssh/known_hosts")
+        key = self.spare.run("sh", "-c", "cat ~/.ssh/id_ed25519.pub").strip()
+        self.web1.run("sh", "-ec", f"umask 077; mkdir -p ~/.ssh; echo '{key}' >~/.ssh/authorized_keys")
 
     def sync(self) -> None:
         self.spare.run("systemctl", "start", "standin-sync@web1.service")
