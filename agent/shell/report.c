@@ -192,7 +192,7 @@ static void fill_source(const struct agent *agent, nsec_t now_ns, uint32_t sourc
     sheets->sources[source] = (struct report_source){
         .name = map->name,
         .state = s->n_nics > 0 ? core_state_name(worst) : core_service_name(s->service),
-        .healthy = worst == CORE_UP && (map->n_checks == 0 || s->service == CORE_SERVICE_PASSING),
+        .healthy = worst == CORE_UP && s->service == (map->n_checks > 0 ? CORE_SERVICE_PASSING : CORE_SERVICE_UNKNOWN),
         .paused = s->paused,
         .takeover = ipmap_takeover_name(map->on_host),
         .interval_ns = map->interval_ns,
