@@ -99,6 +99,7 @@ static void claim_those(struct core *core, uint32_t nic, bool in_use, bool force
         } else {
             address_set_claim(core, i, CORE_CLAIM_REFUSED);
             a->refusal = refusal;
+            address_arm(core, i); /* its NIC is lost: it follows the others, though it was never seen */
         }
     }
 }

@@ -34,6 +34,8 @@ MUTANTS = [
            " ||\n            !return_is_watched(core, now_ns, n))", ")", "holding"),
     Mutant("forgets a takeover that stands when it is cut off", "agent/core/watch.c",
            "    if (!path && !n->stands && is_undecided", "    if (!path && is_undecided", "isolation"),
+    Mutant("leaves behind for ever what was never seen", "agent/core/claim.c",
+           "            address_arm(core, i); /* its NIC", "            /* its NIC", "holding"),
     Mutant("claims on a NIC without carrier", "agent/core/watch.c",
            "a->target[i] != CORE_NO_TARGET && core->targets[a->target[i]].fit", "a->target[i] != CORE_NO_TARGET",
            "isolation"),

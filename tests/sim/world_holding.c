@@ -202,6 +202,26 @@ static void nothing_goes_home_over_a_source_that_may_be_back(void **state)
     print_message("# the source was back, and not proved, in %u worlds of 10\n", unproved);
 }
 
+/* The target NIC of one address has no carrier from before the agent started until after the takeover of the other. */
+static void what_was_never_seen_follows_its_nic(void **state)
+{
+    struct scene s;
+    struct sim_nic *second;
+
+    (void)state;
+    scene_begin(&s);
+    second = sim_nic_new(s.target, "eth1", s.lan);
+    sim_nic_add(second, "192.0.2.21/24");
+    sim_nic_add(s.source_nic, "192.0.2.11/24");
+    sim_nic_connect(s.target_nic, false);
+    scene_hold(&s, "source web1 { trigger any; nic eth0 { 192.0.2.10/24 dev eth0; 192.0.2.11/24 dev eth1 } }");
+    assert_holds(&s, "192.0.2.11");
+    sim_nic_connect(s.target_nic, true);
+    scene_run(&s, 5 * NSEC_PER_SEC);
+    assert_holds(&s, SCENE_IP);
+    scene_end(&s);
+}
+
 /* The source comes back while the addresses are on their way from one NIC to the other. */
 static void the_source_returns_during_a_move(void **state)
 {
@@ -460,6 +480,7 @@ int main(void)
         cmocka_unit_test(held_addresses_follow_the_carrier),
         cmocka_unit_test(nothing_goes_home_that_cannot_be_asked_for),
         cmocka_unit_test(nothing_goes_home_over_a_source_that_may_be_back),
+        cmocka_unit_test(what_was_never_seen_follows_its_nic),
         cmocka_unit_test(the_source_returns_during_a_move),
         cmocka_unit_test(much_happens_during_a_move),
         cmocka_unit_test(the_cable_goes_while_claiming),

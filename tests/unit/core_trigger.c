@@ -234,6 +234,32 @@ static void any_counts_evidence_from_the_row_that_is_left(void **state)
     assert_int_equal(emitted(&w, CORE_CLAIM), 1);
 }
 
+/* Its target NIC had no carrier from the start: else it would have been claimed with the others. */
+static void what_was_never_seen_follows_its_nic(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_begin(&w);
+    add_source(&w);
+    add_nic(&w)->trigger_any = true;
+    add_address(&w, 0, CORE_NO_TARGET);
+    add_address(&w, 1, CORE_NO_TARGET);
+    start_unfit(&w, 2);
+    link_is(&w, 1, true);
+    round_answered(&w, 1, 1);
+    lose(&w, 1, 1);
+    settle(&w, 0);
+    assert_state(&w, 0, CORE_HOLDING);
+    link_is(&w, 0, true);
+    forget(&w);
+    lose(&w, 0, 0);
+    pass(&w, 2 * ASKS * SPACING_NS);
+    assert_int_equal(emitted(&w, CORE_CLAIM), 1);
+    settle(&w, 0);
+    assert_int_equal(w.nics[0].n_held, 2);
+}
+
 static void armed_late_evidence_counts_from_then(void **state)
 {
     struct world w;
@@ -407,6 +433,7 @@ int main(void)
         cmocka_unit_test(any_keeps_its_verdict_while_others_answer),
         cmocka_unit_test(any_approved_takes_what_is_lost),
         cmocka_unit_test(any_counts_evidence_from_the_row_that_is_left),
+        cmocka_unit_test(what_was_never_seen_follows_its_nic),
         cmocka_unit_test(armed_late_evidence_counts_from_then),
         cmocka_unit_test(unmonitored_addresses_come_along),
         cmocka_unit_test(one_nic_of_two),
