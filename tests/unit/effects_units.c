@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Units over a bus of the test's own, with a process on it that has systemd's name. What it does is in a unit's name:
- * "hangs": its job never ends; "fails", "skips": how it ends; "absent": there is no such unit; "mute": not even the call
- * is answered.
+ * Units over a bus of the test's own, with a process on it that has systemd's name. What it does is in the unit's
+ * name: "hangs": its job never ends; "fails", "skips": how it ends; "absent": there is no such unit; "mute": not even
+ * the call is answered.
  */
 #include <errno.h>
 #include <setjmp.h>
