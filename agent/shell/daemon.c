@@ -55,7 +55,7 @@ static bool is_well(const struct daemon *d, nsec_t now_ns)
     return agent_deadline(world_agent(d->world)) > now_ns - WELL_WITHIN_NS;
 }
 
-static void on_timer(void *userdata, nsec_t now_ns)
+static void on_due(void *userdata, nsec_t now_ns)
 {
     struct daemon *d = userdata;
 
@@ -67,13 +67,13 @@ static void on_timer(void *userdata, nsec_t now_ns)
     }
 }
 
-/* After every event: what it set off goes out, the timer is set, and we see whether it was the last one. */
+/* After every event: what it set off goes out, and we see whether it was the last one. */
 static void after_event(struct daemon *d)
 {
     nsec_t now_ns = world_flush(d->world);
 
     guarding_feed(d->guarding, now_ns, is_well(d, now_ns));
-    world_set_timer(d->world, daemon_deadline(d));
+    world_end_event(d->world);
     tell_systemd(d, now_ns);
     if (d->leaving_until_ns && (agent_is_idle(world_agent(d->world)) || now_ns >= d->leaving_until_ns)) {
         bool idle = agent_is_idle(world_agent(d->world));
@@ -345,9 +345,9 @@ static int daemon_open(struct daemon *d)
         return r;
     if (sd_watchdog_enabled(0, &watchdog_us) > 0)
         d->watchdog_ns = (nsec_t)watchdog_us * NSEC_PER_USEC / 3;
-    world_on_timer(d->world, on_timer, d);
+    world_on_due(d->world, on_due, d);
     world_flush(d->world);
-    world_set_timer(d->world, 0);
+    world_end_event(d->world);
     return 0;
 }
 
@@ -371,17 +371,17 @@ static void daemon_close(struct daemon *d)
         (void)shelf_sweep();
 }
 
-/* As sd_event_loop with a post source, which would cost another epoll_wait for each event. The exit status. */
+/* The exit status, or negative errno. */
 static int run(struct daemon *d)
 {
-    int r = 0;
+    int r = 0, status;
 
-    while (r >= 0 && sd_event_get_state(d->event) != SD_EVENT_FINISHED) {
-        r = sd_event_run(d->event, UINT64_MAX);
+    while (r >= 0 && sd_event_get_exit_code(d->event, &status) < 0) {
+        r = world_wait(d->world, daemon_deadline(d));
         if (r > 0)
             after_event(d);
     }
-    return r < 0 ? r : sd_event_get_exit_code(d->event, &r) < 0 ? 1 : r;
+    return r < 0 ? r : status;
 }
 
 /* --check: what is wrong with the file, on stderr; warnings do not change the exit status. */

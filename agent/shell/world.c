@@ -68,7 +68,7 @@ void world_take_time(struct world *world)
 }
 
 /* Ends the event. A claim of thousands keeps the loop awake for as long as a runaway program, which it is not. */
-static void end_event(struct world *world)
+void world_end_event(struct world *world)
 {
     world->ended_ns = world_now();
     agent_worked(world->agent, world->begun_ns, world->ended_ns);
@@ -100,22 +100,19 @@ static void on_claim_result(void *userdata, const struct claims_request *request
 
 /* What becomes readable. */
 
-static int on_probe_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static void read_probes(struct world *world)
 {
-    struct world *world = userdata;
-
-    (void)source;
-    (void)revents;
     world_take_time(world);
-    if (fd == link_probe_fd(world->arp))
+    if (world->waits[WAIT_ARP].revents)
         link_probe_on_readable(world->arp, &world->clock, READ_AT_ONCE);
-    else if (fd == link_probe_fd(world->nd))
+    if (world->waits[WAIT_ND].revents)
         link_probe_on_readable(world->nd, &world->clock, READ_AT_ONCE);
-    else if (fd == icmp_probe_fd(world->icmp4))
+    if (world->waits[WAIT_ICMP4].revents)
         icmp_probe_on_readable(world->icmp4, &world->clock, READ_AT_ONCE);
-    else
+    if (world->waits[WAIT_ICMP6].revents)
         icmp_probe_on_readable(world->icmp6, &world->clock, READ_AT_ONCE);
-    return 0;
+    /* What was read is no part of the turn that may follow: its own work is no stall. */
+    world_end_event(world);
 }
 
 static void read_claims(struct world *world)
@@ -183,25 +180,19 @@ static void on_resynced(void *userdata)
     on_link_changed(userdata, 0);
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void turn(struct world *world)
 {
-    struct world *world = userdata;
-
-    (void)source;
-    (void)usec;
-    world->timer_ns = NSEC_UNSET; /* it fired: whatever comes next has to be set */
     world_take_time(world);
     world_services_on_time(world);
     agent_turn(world->agent, world->clock.now_ns);
-    if (world->timer_fn)
-        world->timer_fn(world->timer_userdata, world->clock.now_ns);
-    return 0;
+    if (world->due_fn)
+        world->due_fn(world->due_userdata, world->clock.now_ns);
 }
 
-void world_on_timer(struct world *world, void (*on_due)(void *userdata, nsec_t now_ns), void *userdata)
+void world_on_due(struct world *world, void (*on_due)(void *userdata, nsec_t now_ns), void *userdata)
 {
-    world->timer_fn = on_due;
-    world->timer_userdata = userdata;
+    world->due_fn = on_due;
+    world->due_userdata = userdata;
 }
 
 nsec_t world_flush(struct world *world)
@@ -224,27 +215,50 @@ nsec_t world_flush(struct world *world)
     return world->clock.now_ns;
 }
 
-void world_set_timer(struct world *world, nsec_t also_ns)
+/*
+ * Sleeps until a descriptor is readable or that time has come. Where that cannot be waited for (EINVAL: fewer
+ * descriptors are allowed by now), all are looked at each millisecond, because an agent that holds addresses must not
+ * end.
+ */
+static void sleep_until(struct world *world, nsec_t due_ns)
 {
-    nsec_t due_ns;
+    bool never = due_ns == NSEC_NEVER && !world->more_events;
+    nsec_t left_ns = world->more_events ? 0 : nsec_max(due_ns - world_now(), 0);
+    struct timespec left = {.tv_sec = left_ns / NSEC_PER_SEC, .tv_nsec = left_ns % NSEC_PER_SEC};
 
-    end_event(world);
-    due_ns = agent_deadline(world->agent);
-    due_ns = also_ns < due_ns ? also_ns : due_ns;
-    due_ns = world->claims_due_ns < due_ns ? world->claims_due_ns : due_ns;
-    due_ns = nsec_min(due_ns, world_services_deadline(world));
-    /* "At once" is often written as 0, which must not pass for NSEC_UNSET: the timer would never be set again. */
-    due_ns = nsec_max(due_ns, 1);
-    if (due_ns == world->timer_ns)
+    if (ppoll(world->waits, WAITS, never ? NULL : &left, NULL) >= 0)
         return;
-    world->timer_ns = due_ns;
-    if (due_ns == NSEC_NEVER) {
-        sd_event_source_set_enabled(world->timer, SD_EVENT_OFF);
-        return;
+    if (errno != EINTR)
+        nanosleep(&(struct timespec){.tv_nsec = NSEC_PER_MSEC}, NULL);
+    for (int i = 0; i < WAITS; i++)
+        world->waits[i].revents = POLLIN;
+}
+
+int world_wait(struct world *world, nsec_t also_ns)
+{
+    nsec_t due_ns = nsec_min(nsec_min(also_ns, world->claims_due_ns),
+                             nsec_min(agent_deadline(world->agent), world_services_deadline(world)));
+    bool probes = false, due, events;
+
+    sleep_until(world, due_ns);
+    for (int i = WAIT_EVENTS + 1; i < WAITS; i++)
+        probes = world->waits[i].revents || probes;
+    due = world_now() >= due_ns;
+    events = world->waits[WAIT_EVENTS].revents || world->more_events;
+    /* What NICs tell comes before the turn, which may judge by it; and neither keeps the other from its own turn. */
+    if (events && !(world->event_was_last && (probes || due))) {
+        int r = sd_event_run(world->event, 0);
+
+        world->more_events = r > 0;
+        world->event_was_last = true;
+        return r;
     }
-    /* Never early: what is due within a microsecond is due then. */
-    sd_event_source_set_time(world->timer, (uint64_t)((due_ns + NSEC_PER_USEC - 1) / NSEC_PER_USEC));
-    sd_event_source_set_enabled(world->timer, SD_EVENT_ONESHOT);
+    world->event_was_last = false;
+    if (probes)
+        read_probes(world);
+    if (due)
+        turn(world);
+    return probes || due;
 }
 
 static int watch_fd(struct world *world, int fd, sd_event_io_handler_t handler)
@@ -289,15 +303,15 @@ static int watch_all(struct world *world)
 {
     int r;
 
-    if ((r = watch_fd(world, link_probe_fd(world->arp), on_probe_readable)) < 0 ||
-        (r = watch_fd(world, link_probe_fd(world->nd), on_probe_readable)) < 0 ||
-        (r = watch_fd(world, icmp_probe_fd(world->icmp4), on_probe_readable)) < 0 ||
-        (r = watch_fd(world, icmp_probe_fd(world->icmp6), on_probe_readable)) < 0 ||
-        (r = watch_fd(world, links_fd(world->links), on_links_readable)) < 0 ||
-        (r = watch_fd(world, claims_fd(world->claims), on_claims_readable)) < 0)
-        return r;
-    /* Accuracy 1 us: the default would delay every round by up to a quarter of a second. */
-    return sd_event_add_time(world->event, &world->timer, CLOCK_MONOTONIC, 0, 1, on_timer, world);
+    world->waits[WAIT_EVENTS].fd = sd_event_get_fd(world->event);
+    world->waits[WAIT_ARP].fd = link_probe_fd(world->arp);
+    world->waits[WAIT_ND].fd = link_probe_fd(world->nd);
+    world->waits[WAIT_ICMP4].fd = icmp_probe_fd(world->icmp4);
+    world->waits[WAIT_ICMP6].fd = icmp_probe_fd(world->icmp6);
+    for (int i = 0; i < WAITS; i++)
+        world->waits[i].events = POLLIN;
+    r = watch_fd(world, links_fd(world->links), on_links_readable);
+    return r < 0 ? r : watch_fd(world, claims_fd(world->claims), on_claims_readable);
 }
 
 static void cleanup_world(struct world **world)
@@ -342,7 +356,6 @@ void world_close(struct world *world)
     claims_close(world->claims);
     quiet_close(world->quiet);
     links_close(world->links);
-    sd_event_source_disable_unref(world->timer);
     sd_event_unref(world->event);
     free(world);
 }

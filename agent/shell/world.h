@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The world as it is: the agent's ports over real sockets, netlink and packet capture, on an sd-event loop. Everything
- * that becomes readable is handed to the agent; one timer stands for all its deadlines.
+ * The world as it is: the agent's ports over real sockets, netlink and packet capture. Everything that becomes readable
+ * is handed to the agent: probes' sockets by the loop here, which is the one of the process, the rest by sd-event.
  */
 #pragma once
 
@@ -38,7 +38,12 @@ int world_load(struct world *world, struct ipmap *ipmap, bool first);
 
 /* After every event: what it set off goes out. The time of that. */
 nsec_t world_flush(struct world *world);
-/* Then the timer is set, to the agent's next deadline or the daemon's own (NSEC_NEVER: none). */
-void world_set_timer(struct world *world, nsec_t also_ns);
-/* `on_due` is called whenever the timer fired, after the agent's turn. */
-void world_on_timer(struct world *world, void (*on_due)(void *userdata, nsec_t now_ns), void *userdata);
+/* Then it has ended. */
+void world_end_event(struct world *world);
+/*
+ * Waits for what comes next, at the latest for the agent's next deadline or the daemon's own (NSEC_NEVER: none), and
+ * hands it over. Above 0: it was an event; 0: it was nothing; or negative errno.
+ */
+int world_wait(struct world *world, nsec_t also_ns);
+/* `on_due` is called whenever a deadline was reached, after the agent's turn. */
+void world_on_due(struct world *world, void (*on_due)(void *userdata, nsec_t now_ns), void *userdata);

@@ -2,6 +2,8 @@
 /* What world.c, world_ports.c and listeners.c share. Nobody else includes this. */
 #pragma once
 
+#include <poll.h>
+
 #include "agent/effects/jobs.h"
 #include "agent/shell/world.h"
 #include "arp/port.h"
@@ -18,6 +20,9 @@ struct listener {
     struct world *world;
 };
 
+/* What the loop waits for: the probes' sockets by themselves, and all that is rare by the descriptor of sd-event. */
+enum { WAIT_EVENTS, WAIT_ARP, WAIT_ND, WAIT_ICMP4, WAIT_ICMP6, WAITS };
+
 struct world {
     sd_event *event;
     struct agent *agent;
@@ -25,24 +30,25 @@ struct world {
     struct icmp_probe *icmp4, *icmp6;
     struct links *links;
     struct claims *claims;
-    struct quiet *quiet;       /* lets sources in that probe for what is held */
-    bool told_not_quiet;       /* that it cannot */
-    struct guarding *guarding; /* the daemon's; NULL: none */
-    struct keeper *keeper;     /* the same */
-    struct probe_clock clock;  /* of the event at hand */
-    nsec_t begun_ns;           /* when that began, as far as its first reading of the clock tells; NSEC_UNSET: none */
-    nsec_t ended_ns;           /* when the one before ended */
-    nsec_t slept_ns;           /* when the loop last came from a sleep */
-    uint64_t dropped;          /* replies lost in sockets, as last counted */
-    nsec_t claims_due_ns;      /* requests to the kernel wait for another turn; NSEC_NEVER: none do */
-    bool claims_fail;          /* answers to claims could not be read when that was last tried */
-    nsec_t links_again_ns;     /* NICs and addresses could not be read: tried again then; NSEC_NEVER */
-    bool listeners_stale;      /* NICs changed */
-    nsec_t listeners_again_ns; /* a port could not be opened for want of something: tried again then; NSEC_NEVER */
-    sd_event_source *timer;
-    nsec_t timer_ns; /* what it is set to */
-    void (*timer_fn)(void *userdata, nsec_t now_ns);
-    void *timer_userdata;
+    struct quiet *quiet;        /* lets sources in that probe for what is held */
+    bool told_not_quiet;        /* that it cannot */
+    struct guarding *guarding;  /* the daemon's; NULL: none */
+    struct keeper *keeper;      /* the same */
+    struct probe_clock clock;   /* of the event at hand */
+    nsec_t begun_ns;            /* when that began, as far as its first reading of the clock tells; NSEC_UNSET: none */
+    nsec_t ended_ns;            /* when the one before ended */
+    nsec_t slept_ns;            /* when the loop last came from a sleep */
+    uint64_t dropped;           /* replies lost in sockets, as last counted */
+    nsec_t claims_due_ns;       /* requests to the kernel wait for another turn; NSEC_NEVER: none do */
+    bool claims_fail;           /* answers to claims could not be read when that was last tried */
+    nsec_t links_again_ns;      /* NICs and addresses could not be read: tried again then; NSEC_NEVER */
+    bool listeners_stale;       /* NICs changed */
+    nsec_t listeners_again_ns;  /* a port could not be opened for want of something: tried again then; NSEC_NEVER */
+    struct pollfd waits[WAITS]; /* what may become readable */
+    bool more_events;           /* of those in the loop of `event` there may be more: it was not asked again */
+    bool event_was_last;        /* it was served last, and probes and turns come before the next one */
+    void (*due_fn)(void *userdata, nsec_t now_ns);
+    void *due_userdata;
     bool shelves_stale; /* NICs or the file changed: some may be missing */
     int shelves_error;  /* why none can be made, as said; 0 */
     int strict_nic;     /* the target NIC that was looked at last for the reasons not to use its shelves */

@@ -16,6 +16,8 @@ MEASURED_S = 4
 # A round each by itself would take above 6,000 system calls and 1,000 wake-ups for so many probes.
 CALLS_PER_1000_MAX = 1000
 WAKEUPS_PER_1000_MAX = 250
+# A round and its answer: two waits, one request, one reading; the guard's beats are few beside them. fping needs six.
+CALLS_OF_ONE_MAX = 5
 # The least that must be sent meanwhile, of what the file asks for, on a machine that is busy otherwise.
 SENT_PART_MIN = 0.5
 KIB_OF_ONE_MAX = 8 * 1024
@@ -106,6 +108,15 @@ class Cost(unittest.TestCase):
         self.assertLess(voluntary_switches(pid) - before, 20 * MEASURED_S)
         if "SANITIZE" not in os.environ:
             self.assertLess(resident_kib(pid), KIB_OF_ONE_MAX)
+
+    def test_one_source_takes_two_wakeups_and_four_system_calls_a_round(self) -> None:
+        agent = self.watch(1, 10)
+        pid = self.pid(agent)
+        before = self.answered(agent)
+        calls = count_calls(pid, MEASURED_S)
+        answered = self.answered(agent) - before
+        self.assertGreater(answered, SENT_PART_MIN * MEASURED_S * 100)
+        self.assertLess(calls / answered, CALLS_OF_ONE_MAX, f"{calls} system calls, {answered} answers")
 
 
 if __name__ == "__main__":
