@@ -3,6 +3,7 @@
 
 #include <net/ethernet.h>
 #include <netinet/icmp6.h>
+#include <netinet/if_ether.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <stddef.h>
@@ -14,10 +15,14 @@ enum {
     OWN_FIRST = offsetof(struct ether_header, ether_dhost),
     OWN_REST = OWN_FIRST + 2,
     TYPE = offsetof(struct ether_header, ether_type),
+    ARP_OPERATION = sizeof(struct ether_header) + offsetof(struct ether_arp, arp_op),
+    ARP_SENDER = sizeof(struct ether_header) + offsetof(struct ether_arp, arp_spa),
+    ARP_TARGET = sizeof(struct ether_header) + offsetof(struct ether_arp, arp_tpa),
     IP4_TARGET = sizeof(struct ether_header) + offsetof(struct iphdr, daddr),
     IP6_NEXT = sizeof(struct ether_header) + offsetof(struct ip6_hdr, ip6_nxt),
     IP6_TARGET = sizeof(struct ether_header) + offsetof(struct ip6_hdr, ip6_dst),
     ICMP6_TYPE = sizeof(struct ether_header) + sizeof(struct ip6_hdr),
+    ICMP6_FLAGS = ICMP6_TYPE + offsetof(struct nd_neighbor_advert, nd_na_flags_reserved),
 };
 
 /* A program being written. Jumps count the instructions that they pass over. */
@@ -57,18 +62,47 @@ static uint32_t number(const uint8_t *bytes, size_t size)
     return result;
 }
 
-/* ND never uses extension headers (SEND apart) nor fragments: its type stands behind the fixed header. */
-static void keep_arp_and_nd(struct program *program)
+/* Passes over the next `keeps` instructions where the frame goes to another hardware address than ours. */
+static void keep_unless_to(struct program *program, const struct mac_address *own, uint8_t skipped)
+{
+    load(program, BPF_W, OWN_REST);
+    jump_if(program, number(own->bytes + 2, 4), 0, (uint8_t)(skipped + 2));
+    load(program, BPF_H, OWN_FIRST);
+    jump_if(program, number(own->bytes, 2), 0, skipped);
+}
+
+/* A reply, and none that announces its own sender (RFC 5227 section 3), to us: it comes by the probes. */
+static void keep_arp(struct program *program, const struct mac_address *own)
 {
     load(program, BPF_H, TYPE);
-    jump_if(program, ETHERTYPE_ARP, 0, 1);
+    jump_if(program, ETHERTYPE_ARP, 0, 12);
+    load(program, BPF_H, ARP_OPERATION);
+    jump_if(program, ARPOP_REPLY, 0, 9);
+    keep_unless_to(program, own, 5);
+    load(program, BPF_W, ARP_SENDER);
+    program->code[program->n++] = (struct sock_filter)BPF_STMT(BPF_MISC | BPF_TAX, 0);
+    load(program, BPF_W, ARP_TARGET);
+    program->code[program->n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_X, 0, 1, 0);
+    drop(program);
     keep(program);
-    jump_if(program, ETHERTYPE_IPV6, 0, 6);
+}
+
+/*
+ * ND never uses extension headers (SEND apart) nor fragments: its type stands behind the fixed header. An advertisement
+ * with the Solicited flag (RFC 4861 section 4.4) to us comes by the probes.
+ */
+static void keep_nd(struct program *program, const struct mac_address *own)
+{
+    jump_if(program, ETHERTYPE_IPV6, 0, 13);
     load(program, BPF_B, IP6_NEXT);
-    jump_if(program, IPPROTO_ICMPV6, 0, 4);
+    jump_if(program, IPPROTO_ICMPV6, 0, 11);
     load(program, BPF_B, ICMP6_TYPE);
-    jump_if(program, ND_NEIGHBOR_SOLICIT, 1, 0);
-    jump_if(program, ND_NEIGHBOR_ADVERT, 0, 1);
+    jump_if(program, ND_NEIGHBOR_SOLICIT, 8, 0);
+    jump_if(program, ND_NEIGHBOR_ADVERT, 0, 8);
+    load(program, BPF_B, ICMP6_FLAGS);
+    program->code[program->n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x40, 0, 5);
+    keep_unless_to(program, own, 1);
+    drop(program);
     keep(program);
 }
 
@@ -101,7 +135,8 @@ size_t arp_filter_write(struct sock_filter *code, uint32_t bytes_kept, const str
 {
     struct program program = {.code = code, .bytes_kept = bytes_kept};
 
-    keep_arp_and_nd(&program);
+    keep_arp(&program, own);
+    keep_nd(&program, own);
     if (n > 0)
         drop_unless_to(&program, own);
     for (size_t i = 0; i < n; i++)

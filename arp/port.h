@@ -15,7 +15,7 @@ struct arp_port;
 #define ARP_PORT_WATCHED_MAX 32
 
 struct arp_port_callbacks {
-    /* ARP or ND heard, never our own frames. `received_ns`: CLOCK_MONOTONIC. */
+    /* ARP or ND heard, never our own frames nor answers to us, which probes read. `received_ns`: CLOCK_MONOTONIC. */
     void (*heard)(void *userdata, struct arp_port *port, const struct arp_heard *heard, nsec_t received_ns);
     /* An IP packet for a watched address came in, addressed to this NIC's MAC. */
     void (*traffic)(void *userdata, struct arp_port *port, const struct ip_address *from, const struct ip_address *to,

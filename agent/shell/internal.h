@@ -415,7 +415,8 @@ int proof_refresh(struct agent *agent, uint32_t address);
 nsec_t proof_deadline(const struct agent *agent);
 void proof_run(struct agent *agent, nsec_t now_ns);
 void proof_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply);
-void proof_on_heard(struct agent *agent, nsec_t now_ns, uint32_t address, const struct arp_heard *heard);
+/* An answer by ARP or ND of a host that is no source, to an address that may be ours. */
+void proof_on_link_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply);
 void proof_found(struct agent *agent, nsec_t now_ns, uint32_t address, enum proof proof, const struct ip_address *by);
 
 /* journaling.c */

@@ -229,10 +229,12 @@ void proof_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply
         proof_found(agent, now_ns, address, PROOF_CONFIRMED, &reply->from);
 }
 
-void proof_on_heard(struct agent *agent, nsec_t now_ns, uint32_t address, const struct arp_heard *heard)
+void proof_on_link_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply *reply)
 {
-    if (agent->plan->core.addresses[address].claim == CORE_CLAIM_HELD)
-        proof_found(agent, now_ns, address, PROOF_REACHED, &heard->sender_ip);
+    uint32_t address = plan_find(agent, agent->plan, &reply->to);
+
+    if (address != UINT32_MAX && agent->plan->core.addresses[address].claim == CORE_CLAIM_HELD)
+        proof_found(agent, now_ns, address, PROOF_REACHED, &reply->from);
 }
 
 void agent_on_traffic(struct agent *agent, nsec_t now_ns, const struct ip_address *from, const struct ip_address *to)

@@ -396,10 +396,13 @@ void agent_on_reply(struct agent *agent, nsec_t now_ns, const struct probe_reply
         return;
     }
     address = plan_find(agent, agent->plan, &reply->from);
-    if (address == UINT32_MAX)
-        witness_on_reply(agent, now_ns, reply);
-    else
+    if (address != UINT32_MAX) {
         on_address_reply(agent, address, reply);
+        return;
+    }
+    witness_on_reply(agent, now_ns, reply);
+    if (is_link_kind(reply->kind))
+        proof_on_link_reply(agent, now_ns, reply);
 }
 
 void agent_on_heard(struct agent *agent, nsec_t now_ns, int ifindex, const struct arp_heard *heard)
@@ -415,7 +418,7 @@ void agent_on_heard(struct agent *agent, nsec_t now_ns, int ifindex, const struc
     asked = plan_find(agent, agent->plan, &heard->target_ip);
     speaker = heard->kind == ARP_HEARD_PROBE ? UINT32_MAX : plan_find(agent, agent->plan, &heard->sender_ip);
     if (speaker != UINT32_MAX) {
-        /* A reply to our own question comes by the probes as well, and counts there. */
+        /* A reply to our own question comes by the probes, too, where our MAC has just changed, and counts there. */
         if (heard->kind != ARP_HEARD_REPLY || !is_own_mac(agent, &heard->ethernet_target))
             core_on_heard(core, now_ns, speaker, &heard->sender_mac);
         return;
@@ -430,8 +433,6 @@ void agent_on_heard(struct agent *agent, nsec_t now_ns, int ifindex, const struc
         core_on_rival(core, now_ns, asked, &heard->sender_mac);
         break;
     case ARP_HEARD_REPLY:
-        proof_on_heard(agent, now_ns, asked, heard);
-        break;
     case ARP_HEARD_ANNOUNCEMENT:
         break;
     }

@@ -265,7 +265,7 @@ static void receive_link(struct sim_agent *agent, const struct sim_nic *nic, con
                                                .from = heard.sender_ip,
                                                .to = heard.target_ip,
                                                .peer = heard.sender_mac});
-    if (!mac_address_equal(&heard.ethernet_source, &nic->mac))
+    if (!mac_address_equal(&heard.ethernet_source, &nic->mac) && !(heard.kind == ARP_HEARD_REPLY && to_us))
         put_other(agent, &(struct sim_arrival){.kind = SIM_ARRIVED_HEARD, .ifindex = nic->ifindex, .heard = heard});
 }
 

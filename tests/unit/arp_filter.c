@@ -13,7 +13,13 @@
 #include "arp/port.h"
 #include "tests/unit/filter_twin.h"
 
-#define ARP_AND_ND "arp or (ip6[6] == 58 and (ip6[40] == 135 or ip6[40] == 136))"
+/* Answers to the hardware address `own` are the probes'. */
+#define ARP_AND_ND                                                                                         \
+    "(arp and not (arp[6:2] == 2 and ether dst " OWN " and arp[14:4] != arp[24:4])) or (ip6[6] == 58 and " \
+    "(ip6[40] == 135 or (ip6[40] == 136 and not (ip6[44] & 0x40 != 0 and ether dst " OWN "))))"
+/* Of good_frames. */
+#define GOOD 10
+#define OWN "02:11:22:33:44:aa"
 
 static const struct mac_address own = {{0x02, 0x11, 0x22, 0x33, 0x44, 0xaa}};
 static const struct mac_address other = {{0x02, 0x55, 0x66, 0x77, 0x88, 0xbb}};
@@ -48,8 +54,28 @@ static struct twin_frame packet_to(const struct ip_address *address)
     return result;
 }
 
-/* ARP, NS and NA, and packets to the first and the last of the watched addresses. */
-static size_t good_frames(const struct ip_address *watched, size_t n, struct twin_frame ret[6])
+/* A reply and a solicited advertisement, each to us and to another. */
+static size_t answers(const struct ip_address *target, const struct ip_address *target6, struct twin_frame ret[4])
+{
+    const struct mac_address *to[] = {&own, &other};
+    struct arp_frame frame;
+    size_t count = 0;
+
+    for (size_t i = 0; i < 2; i++) {
+        arp_frame_announce_reply(&frame, &other, &other, target);
+        memcpy(frame.bytes, to[i]->bytes, 6);
+        frame.bytes[41]++; /* it announces no more */
+        ret[count++] = of_frame(&frame);
+        arp_frame_advertise(&frame, &other, &other, target6, false);
+        memcpy(frame.bytes, to[i]->bytes, 6);
+        frame.bytes[58] |= 0x40;
+        ret[count++] = of_frame(&frame);
+    }
+    return count;
+}
+
+/* ARP, NS and NA, answers to us and to others, and packets to some of the watched addresses. */
+static size_t good_frames(const struct ip_address *watched, size_t n, struct twin_frame ret[GOOD])
 {
     struct ip_address us = ip("192.0.2.2"), target = ip("192.0.2.10");
     struct ip_address us6 = ip("2001:db8::2"), target6 = ip("2001:db8::10");
@@ -62,6 +88,7 @@ static size_t good_frames(const struct ip_address *watched, size_t n, struct twi
     ret[count++] = of_frame(&frame);
     arp_frame_advertise(&frame, &other, &other, &target6, false);
     ret[count++] = of_frame(&frame);
+    count += answers(&target, &target6, ret + count);
     if (n > 0) {
         ret[count++] = packet_to(&watched[0]);
         ret[count++] = packet_to(&watched[n / 2]);
@@ -86,7 +113,7 @@ static void compare(const struct ip_address *watched, size_t n)
 {
     struct sock_filter code[ARP_FILTER_MAX(ARP_PORT_WATCHED_MAX)];
     size_t length = arp_filter_write(code, TWIN_FRAME_BYTES, &own, watched, n);
-    struct twin_frame good[6] = {};
+    struct twin_frame good[GOOD] = {};
     char expression[4096];
     size_t n_good;
 
@@ -126,18 +153,25 @@ static void hears_as_many_as_there_may_be(void **state)
     compare(watched, ARP_PORT_WATCHED_MAX);
 }
 
-/* What is not kept of a frame is not copied. */
+/* Of good_frames, those which the probes read. */
+static bool is_answer_to_us(const struct twin_frame *frame)
+{
+    return memcmp(frame->bytes, own.bytes, 6) == 0;
+}
+
+/* What is not kept of a frame is not copied, and answers to us are not kept at all. */
 static void keeps_as_much_as_it_is_told(void **state)
 {
     struct sock_filter code[ARP_FILTER_MAX(0)];
     size_t length = arp_filter_write(code, 96, &own, NULL, 0);
-    struct twin_frame good[6] = {};
+    struct twin_frame good[GOOD] = {};
     size_t n_good;
 
     (void)state;
     n_good = good_frames(NULL, 0, good);
     for (size_t i = 0; i < n_good; i++)
-        assert_int_equal(bpf_filter((const struct bpf_insn *)code, good[i].bytes, good[i].length, good[i].length), 96);
+        assert_int_equal(bpf_filter((const struct bpf_insn *)code, good[i].bytes, good[i].length, good[i].length),
+                         is_answer_to_us(&good[i]) ? 0 : 96);
     assert_int_equal(length, ARP_FILTER_MAX(0) - 6);
 }
 

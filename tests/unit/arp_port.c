@@ -19,9 +19,11 @@ static void hears_arp(void **state)
     far_sends_frame(&frame);
     arp_frame_announce_reply(&frame, &far_mac, &far_mac, &target);
     far_sends_frame(&frame);
-    /* Turn the gratuitous reply into one to us. */
+    /* Turn the gratuitous reply into one to us, which the probes read, and then into one to another. */
     memcpy(frame.bytes, &near_mac, 6);
     memcpy(frame.bytes + 38, us.bytes, 4);
+    far_sends_frame(&frame);
+    memcpy(frame.bytes, (const uint8_t[]){0x02, 0, 0, 0, 0, 0x77}, 6);
     far_sends_frame(&frame);
     listen_for(port, ear, 6);
 
