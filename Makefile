@@ -189,7 +189,7 @@ $(MICRO): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $$(call archives_of,$
 	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
 micro: $(MICRO)
 # What measures in `make bench`: one file each.
-METERS := $(foreach name,meter sleeper floor,$(BUILD)/tests/bench/$(name))
+METERS := $(foreach name,meter sleeper floor echo,$(BUILD)/tests/bench/$(name))
 $(METERS): $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
 	$(call quiet,LINK)$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -lmnl
 # The simulator with the program's calls timed.

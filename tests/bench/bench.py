@@ -51,7 +51,7 @@ BENCHES = {
     "claim": Bench(lambda quick: takeovers.claim_jobs([1, 100, 1000, 5000] + ([] if quick else [10000])),
                    takeovers.claim, (3, 5)),
     "failback": Bench(lambda quick: [("standin",), ("keepalived",)], takeovers.failback, (3, 5)),
-    "cost": Bench(lambda quick: [(p, n) for n in cost.SIZES for p in ("fping", "standin icmp", "standin arp")],
+    "cost": Bench(lambda quick: [(p, n) for n in cost.SIZES for p in cost.PROGRAMS],
                   cost.probing, (3, 5)),
     "idle": Bench(lambda quick: [("standin", 10), ("keepalived", 10), ("fping", 10), ("standin", 100),
                                  ("keepalived", 100), ("standin", 1000), ("ucarp", 1000)],

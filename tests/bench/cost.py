@@ -6,7 +6,7 @@ import subprocess
 import time
 from typing import Dict, List
 
-from meter import BenchError, Lan, cpu_ns, resident_kb, sent_packets
+from meter import BUILD, BenchError, Lan, cpu_ns, resident_kb, sent_packets
 from systems import start, system
 
 from agent import Agent
@@ -17,6 +17,8 @@ WARM_S = 2
 # fping ends after 65,536 pings: at 10,000 a second it has to be measured before.
 PROBING_S, PROBING_WARM_S = 4, 1
 GATEWAY = "198.19.0.1"
+# The floor is what the network alone takes for a ping: it is charged to whoever sends.
+PROGRAMS = ("fping", "floor", "standin icmp", "standin arp")
 
 
 def addresses(n: int) -> List[str]:
@@ -56,7 +58,7 @@ def measured(host, pids, seconds: float, warm_s: float = WARM_S) -> Dict[str, fl
 
 
 def probing(program: str, n: int) -> Dict[str, float]:
-    """program: fping, or standin with one kind of probe."""
+    """program: fping, the floor of all pings, or standin with one kind of probe."""
     period_ms = SIZES.get(n, PERIOD_MS)
     with Lan() as lan:
         host = stage(lan)
@@ -67,6 +69,9 @@ def probing(program: str, n: int) -> Dict[str, float]:
             # Between two addresses it sleeps: with a shorter gap it keeps its pace, and is the cheapest.
             process = host.start(["fping", "-l", "-q", "-p", str(period_ms), "-i", "0.001", "-f", path],
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            return measured(host, lambda: [process.pid], PROBING_S, PROBING_WARM_S)
+        if program == "floor":
+            process = host.start([f"{BUILD}/echo", str(n), str(period_ms)])
             return measured(host, lambda: [process.pid], PROBING_S, PROBING_WARM_S)
         lines = "\n".join(f"{address}/32 dev eth0" for address in addresses(n))
         agent = Agent(host, f"defaults {{ interval {period_ms}ms; misses 5; probe {program.split()[1]} }}\n"
@@ -94,4 +99,4 @@ def idle(name: str, interval_ms: float, seconds: float) -> Dict[str, float]:
             "main_rss_kb": seen.get("main_rss_kb", seen["rss_kb"])}
 
 
-__all__ = ["SIZES", "idle", "probing"]
+__all__ = ["PROGRAMS", "SIZES", "idle", "probing"]

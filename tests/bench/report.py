@@ -112,7 +112,9 @@ def claim(lines: Lines, plots: Dict[str, str]) -> str:
 
 def cost(lines: Lines, plots: Dict[str, str]) -> str:
     text = ("\n## What watching costs\n\nProcessor time of the prober for a packet that it sent, and its memory. 1,000"
-            " addresses each 100 ms, 5,000 each 500 ms,\nall of one host that answers.\n\n")
+            " addresses each 100 ms, 5,000 each 500 ms,\nall of one host that answers. The floor sends pings and"
+            " throws the answers away by as few system calls as there can be:\nwhat the network takes, the answer"
+            " of the other host with it, is charged to whoever sends.\n\n")
     text += by_case(lines, "cost", {"cpu_us_a_packet": "us a packet", "packets_a_second": "packets a second",
                                     "cpu_percent": "% of a core", "rss_kb": "resident kB"}, ["prober", "addresses"])
     packets = figures(lines, "cost", "cpu_us_a_packet")
