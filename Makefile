@@ -284,7 +284,7 @@ plain-micro:
 	+@$(MAKE) $(PLAIN) micro
 bench-counts: plain-micro
 	@env $(PLAIN) python3 tests/bench/counts.py --write
-bench-check:
+bench-check: plain-micro
 	@env $(PLAIN) python3 tests/bench/counts.py
 
 # The product's own lines in numbers. The limits are for the parts that decide and parse.
