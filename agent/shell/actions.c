@@ -151,11 +151,14 @@ int actions_announce(void *userdata, uint32_t address, unsigned copy)
         r = agent->ports->frame(agent->userdata, t->link.ifindex, &frame);
         return r < 0 ? r : 1;
     }
-    /* Some switches and hosts take only the one form, some only the other. */
+    /* Some switches and hosts take only the one form, some only the other. Of thousands the request alone goes first,
+     * so that all are announced in half the time; who takes only the reply has it with the second copy. */
     arp_frame_announce_request(&frame, &t->link.mac, &t->link.mac, ip);
     r = agent->ports->frame(agent->userdata, t->link.ifindex, &frame);
     if (r < 0)
         return r;
+    if (copy == 0 && t->n_ipv4 > SHELVED_FROM)
+        return 1;
     arp_frame_announce_reply(&frame, &t->link.mac, &t->link.mac, ip);
     r = agent->ports->frame(agent->userdata, t->link.ifindex, &frame);
     return r < 0 ? r : 2;
@@ -198,7 +201,7 @@ void actions_handle(void *userdata, const struct core_action *action)
         proof_begin(agent, agent->now_ns, action->address);
         break;
     case CORE_DEFEND:
-        actions_announce(agent, action->address, 0);
+        actions_announce(agent, action->address, 1);
         break;
     case CORE_ANNOUNCE_SOURCE:
         do_announce_source(agent, action);
