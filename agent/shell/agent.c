@@ -279,9 +279,7 @@ void agent_lost_address(struct agent *agent, uint32_t address)
     char ip[IP_ADDRESS_TEXT];
 
     if (lapsed)
-        agent_say(agent, LOG_ERR, "the lease of %s on %s ran out, because this host stood still",
-                  ip_address_format(&plan->monitors[address].map->ip, ip),
-                  plan->targets[plan->core.addresses[address].held_on].name);
+        tell_lapsed(agent, address);
     else if (plan->core.nics[plan->core.addresses[address].nic].disarmed)
         agent_say(agent, LOG_NOTICE, "%s, which could not be given back, is off now",
                   ip_address_format(&plan->monitors[address].map->ip, ip));

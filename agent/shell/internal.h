@@ -199,9 +199,11 @@ struct target {
     } ipv4, ipv6;        /* of the kernel, whom proof may ask: see proof.c */
     bool told_there;     /* what the log last said of it */
     bool told_fit;
-    bool recheck;            /* the core wants its carrier asked */
-    enum manager manager;    /* who else manages it, as of then: */
-    nsec_t manager_asked_ns; /* 0: never */
+    bool recheck;               /* the core wants its carrier asked */
+    enum manager manager;       /* who else manages it, as of then: */
+    nsec_t manager_asked_ns;    /* 0: never */
+    nsec_t unconfirmed_told_ns; /* when it was last said that an address here is unconfirmed; 0: never */
+    nsec_t lapsed_told_ns;      /* the same of a lease that ran out */
 };
 
 /* All that was made from one ipmap. A reload makes a new one and carries state over. */
@@ -509,6 +511,9 @@ void tell_return(struct agent *agent, uint32_t address);
 void tell_return_probed(struct agent *agent, uint32_t address, const struct mac_address *mac);
 /* Once all of a NIC is confirmed. */
 void tell_proof(struct agent *agent, uint32_t address);
+/* No neighbour was seen to follow; `asked`: there are some. A line for one of many, aloud. */
+void tell_unconfirmed(struct agent *agent, uint32_t address, bool asked);
+void tell_lapsed(struct agent *agent, uint32_t address);
 /* A check failed, or passes again. */
 void tell_check(struct agent *agent, uint32_t check);
 /* The services of a source are in another state. */

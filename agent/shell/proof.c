@@ -148,16 +148,8 @@ static void ask(struct agent *agent, nsec_t now_ns, uint32_t address)
     n = choose_peers(agent, t, m->map->ip.family, peers);
     for (size_t i = 0; i < n; i++)
         ask_peer(agent, t, address, &peers[i]);
-    if (m->hold->proof_asks == ASKS_UNTIL_TOLD) {
-        char text[IP_ADDRESS_TEXT];
-
-        agent_say(
-            agent, LOG_WARNING, "%s on %s is unconfirmed: %s", ip_address_format(&m->map->ip, text), t->name,
-            n == 0 ? "no neighbour is known there to ask"
-            : m->hold->proof == PROOF_REACHED
-                ? "neighbours answer by ARP, but nothing arrives by their own entries; do they refuse gratuitous ARP?"
-                : "no neighbour answers; announcing goes on");
-    }
+    if (m->hold->proof_asks == ASKS_UNTIL_TOLD)
+        tell_unconfirmed(agent, address, n > 0);
 }
 
 /* What the ports watch for: on each NIC, the first addresses that a question did not confirm. */

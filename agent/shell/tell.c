@@ -7,6 +7,9 @@
 #include "agent/config/text.h"
 #include "agent/shell/internal.h"
 
+/* What is said of one address of a target NIC is not said aloud again for another within this time. */
+#define ONE_OF_MANY_NS (10 * NSEC_PER_SEC)
+
 /* What the reasons mean. The address, MAC or errno that one is about follows. */
 static const char *const reason_texts[CORE_REASONS] = {
     [CORE_REASON_NONE] = "",
@@ -237,6 +240,57 @@ void tell_proof(struct agent *agent, uint32_t address)
               "%s: %s on %s confirmed by %s in %.2f ms (%u of %u addresses)", name, ip_address_format(&m->map->ip, ip),
               plan->targets[plan->core.addresses[address].held_on].name, ip_address_format(&m->hold->proof_by, by),
               (double)m->hold->proof_after_ns / NSEC_PER_MSEC, confirmed, n->n_held);
+}
+
+/* One of thousands is told loudly; the others within a moment are like it, and status tells them. */
+static int priority_of_one(const struct agent *agent, nsec_t *told_ns, int priority)
+{
+    if (*told_ns != NSEC_UNSET && agent->now_ns - *told_ns < ONE_OF_MANY_NS)
+        return LOG_DEBUG;
+    *told_ns = agent->now_ns;
+    return priority;
+}
+
+/* ", one of 5000": how many addresses are held on that target NIC; nothing where it is the only one. */
+static const char *one_of_many(const struct agent *agent, uint16_t target, char text[static 40])
+{
+    const struct core *core = &agent->plan->core;
+    uint32_t held = 0;
+
+    for (uint32_t i = 0; i < core->n_addresses; i++)
+        held += core->addresses[i].claim == CORE_CLAIM_HELD && core->addresses[i].held_on == target;
+    text[0] = '\0';
+    if (held > 1)
+        snprintf(text, 40, ", one of %u there,", held);
+    return text;
+}
+
+void tell_unconfirmed(struct agent *agent, uint32_t address, bool asked)
+{
+    const struct monitor *m = &agent->plan->monitors[address];
+    uint16_t held_on = agent->plan->core.addresses[address].held_on;
+    struct target *t = &agent->plan->targets[held_on];
+    int priority = priority_of_one(agent, &t->unconfirmed_told_ns, LOG_WARNING);
+    char ip[IP_ADDRESS_TEXT], many[40] = "";
+
+    agent_say(agent, priority, "%s on %s%s is unconfirmed: %s", ip_address_format(&m->map->ip, ip), t->name,
+              priority == LOG_WARNING ? one_of_many(agent, held_on, many) : many,
+              !asked ? "no neighbour is known there to ask"
+              : m->hold->proof == PROOF_REACHED
+                  ? "neighbours answer by ARP, but nothing arrives by their own entries; do they refuse gratuitous ARP?"
+                  : "no neighbour answers; announcing goes on");
+}
+
+void tell_lapsed(struct agent *agent, uint32_t address)
+{
+    uint16_t held_on = agent->plan->core.addresses[address].held_on;
+    struct target *t = &agent->plan->targets[held_on];
+    int priority = priority_of_one(agent, &t->lapsed_told_ns, LOG_ERR);
+    char ip[IP_ADDRESS_TEXT], many[40] = "";
+
+    agent_say(agent, priority, "the lease of %s on %s%s ran out, because this host stood still",
+              ip_address_format(&agent->plan->monitors[address].map->ip, ip), t->name,
+              priority == LOG_ERR ? one_of_many(agent, held_on, many) : many);
 }
 
 void tell_return(struct agent *agent, uint32_t address)
