@@ -295,7 +295,8 @@ void core_on_answer(struct core *core, nsec_t now_ns, uint32_t address, const st
     n->seen = true;
     n->armed = true;
     n->disarmed = false;
-    gate_on_answer(n);
+    if (n->preparing || n->prepared)
+        gate_on_answer(n);
     if (was_up && (n->state == CORE_UP || n->state == CORE_HOLDING))
         return;
     nic_alive(core, now_ns, a->nic);
