@@ -65,6 +65,7 @@ static void keep_own(struct core_nic *n, const struct core_nic *own)
     n->n_addresses = own->n_addresses;
     n->trigger_any = own->trigger_any;
     n->asked_apart = own->asked_apart;
+    n->n_by_link = own->n_by_link;
     n->n_monitored = own->n_monitored;
     n->n_watched = own->n_watched;
     n->n_up = own->n_up;
@@ -79,14 +80,14 @@ static void keep_own(struct core_nic *n, const struct core_nic *own)
 /* What was being gathered and watched starts over. */
 static void start_over(struct core_nic *n)
 {
-    n->suspected = n->intended = n->unasked = n->by_operator = n->approved = n->for_service = false;
+    n->suspected = n->by_operator = n->approved = n->for_service = n->in_parts = false;
     gate_forget(n);
-    n->asks = n->n_asked = 0;
+    verify_forget_asks(n);
     n->next_ask_ns = n->verify_until_ns = NSEC_NEVER;
     if (n->state != CORE_AWAITING)
         n->approval_until_ns = NSEC_NEVER;
     if (n->state != CORE_RELEASING && n->state != CORE_CLAIMING) {
-        n->stands = n->stands || n->moving;
+        n->stands = n->stands || n->moving || n->in_parts;
         n->moving = n->homing = false;
     }
     if (n->n_held == 0)

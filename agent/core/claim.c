@@ -81,8 +81,8 @@ static bool was_in_use(const struct core_address *a)
     return a->seen || a->heard_ns != NSEC_UNSET;
 }
 
-/* Of the NIC's addresses those that were, or were not, in use. */
-static void claim_those(struct core *core, uint32_t nic, bool in_use, bool forced)
+/* Of the NIC's addresses those that were, or were not, in use. `found`: only those that their own rounds found lost. */
+static void claim_those(struct core *core, uint32_t nic, bool in_use, bool forced, bool found)
 {
     const struct core_nic *n = &core->nics[nic];
 
@@ -91,17 +91,38 @@ static void claim_those(struct core *core, uint32_t nic, bool in_use, bool force
         uint16_t target = fit_target(core, a);
         enum core_reason refusal;
 
-        if (a->claim == CORE_CLAIM_HELD || was_in_use(a) != in_use)
+        if (a->claim == CORE_CLAIM_HELD || a->claim == CORE_CLAIM_CLAIMING || was_in_use(a) != in_use)
+            continue;
+        if (found && !verify_found_lost(a))
             continue;
         refusal = refusal_of(core, a, target, forced);
         if (refusal == CORE_REASON_NONE) {
             address_claim(core, i, target);
-        } else {
+        } else if (!found) {
             address_set_claim(core, i, CORE_CLAIM_REFUSED);
             a->refusal = refusal;
             address_arm(core, i); /* its NIC is lost: it follows the others, though it was never seen */
         }
     }
+}
+
+/* The takeover begins: the source did not come for what had been released for it. */
+static void end_awaiting(struct core_nic *n)
+{
+    n->false_returns += n->awaited && n->by_probe;
+    n->awaited = false;
+    n->hold_off_ns = NSEC_UNSET;
+}
+
+void claim_begin_in_parts(struct core *core, nsec_t now_ns, uint32_t nic)
+{
+    struct core_nic *n = &core->nics[nic];
+
+    damping_count(core, now_ns, n);
+    end_awaiting(n);
+    claim_those(core, nic, true, false, true);
+    claim_those(core, nic, false, false, true);
+    n->in_parts = true;
 }
 
 void claim_begin(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason)
@@ -110,13 +131,11 @@ void claim_begin(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reaso
     bool stands = n->moving;
 
     nic_blame(n, NO_ADDRESS, NULL, 0);
-    n->false_returns += n->awaited && n->by_probe;
-    n->awaited = false;
-    n->hold_off_ns = NSEC_UNSET;
+    end_awaiting(n);
     nic_enter(core, now_ns, nic, CORE_CLAIMING, reason);
     n->stands = stands;
-    claim_those(core, nic, true, reason == CORE_REASON_FORCED);
-    claim_those(core, nic, false, reason == CORE_REASON_FORCED);
+    claim_those(core, nic, true, reason == CORE_REASON_FORCED, false);
+    claim_those(core, nic, false, reason == CORE_REASON_FORCED, false);
     n->by_operator = n->approved = n->moving = n->for_service = n->fenced = false;
     gate_forget(n);
     nic_end_suspicion(core, nic);

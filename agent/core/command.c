@@ -91,7 +91,8 @@ void core_pause(struct core *core, nsec_t now_ns, uint32_t source)
     for (uint32_t i = s->first_nic; i < s->first_nic + s->n_nics; i++) {
         struct core_nic *n = &core->nics[i];
 
-        if ((n->state == CORE_VERIFYING || n->state == CORE_PREPARING) && !n->by_operator && !n->moving)
+        /* A takeover that has begun goes on. */
+        if ((n->state == CORE_VERIFYING || n->state == CORE_PREPARING) && !n->by_operator && !n->moving && !n->in_parts)
             nic_enter(core, now_ns, i, nic_idle_state(n), CORE_REASON_NONE);
         n->approval_until_ns = NSEC_NEVER;
         nic_set_timer(core, i);

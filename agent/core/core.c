@@ -21,7 +21,8 @@
  *
  * watch.c takes answers, misses, link events and stalls; verify.c gathers the evidence and judges it; claim.c puts on
  * and takes off; command.c is the operator; address.c counts what the addresses of a NIC add up to. A NIC that holds
- * something returns to HOLDING where others return to UP.
+ * something returns to HOLDING where others return to UP. Some of its addresses may be claimed while it is VERIFYING
+ * for the others.
  */
 #include <assert.h>
 
@@ -76,6 +77,7 @@ void nic_enter(struct core *core, nsec_t now_ns, uint32_t nic, enum core_state s
         n->approval_until_ns = NSEC_NEVER;
     if (state != CORE_VERIFYING)
         n->verify_until_ns = NSEC_NEVER;
+    n->in_parts = n->in_parts && state == CORE_VERIFYING;
     if (state == CORE_UP || state == CORE_HOLDING)
         nic_end_yielding(n);
     if (state == CORE_UP || state == CORE_LATE || state == CORE_DISARMED || state == CORE_CLAIMING)
@@ -95,7 +97,7 @@ void nic_blame(struct core_nic *n, uint32_t address, const struct mac_address *m
 
 enum core_state nic_idle_state(const struct core_nic *n)
 {
-    if (n->n_held > 0)
+    if (nic_is_ours(n))
         return CORE_HOLDING;
     if (n->disarmed)
         return CORE_DISARMED;
@@ -126,6 +128,7 @@ void core_init(struct core *core, nsec_t now_ns)
         assert(a->target[1] < core->n_targets || a->target[1] == CORE_NO_TARGET);
         core->nics[a->nic].n_monitored += a->monitored;
         core->nics[a->nic].asked_apart |= !a->asked_by_link;
+        core->nics[a->nic].n_by_link += a->asked_by_link;
         address_join(core, i);
     }
     for (uint32_t i = 0; i < core->n_nics; i++) {

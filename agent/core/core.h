@@ -216,7 +216,9 @@ struct core_nic {
     nsec_t leave_again_ns;         /* it was refused: not tried again by itself before this */
     bool intended;                 /* the intent to claim was broadcast since evidence_ns */
     bool unasked;                  /* the newest broadcast did not leave for some address, which is asked for again */
+    bool in_parts;                 /* what rounds ask for is claimed already; the rest as soon as it was asked for */
     bool asked_apart;              /* no rounds ask for some address by ARP or ND: verify has to */
+    uint32_t n_by_link;            /* of its addresses: asked_by_link */
     uint32_t n_monitored;          /* of its addresses */
     uint32_t n_watched;            /* monitored addresses that count for the trigger and are not held by us */
     uint32_t n_up;                 /* of these: life UP */
@@ -234,6 +236,7 @@ struct core_nic {
     bool ask_again;           /* that one is for those addresses alone for which the one before did not leave */
     nsec_t ask_begun_ns;      /* when the newest of them left for the first address */
     nsec_t last_ask_ns;       /* and for the last one */
+    nsec_t part_asked_ns;     /* when all had been asked for once, and the intent had left; 0: not yet */
     nsec_t next_ask_ns;       /* when the next one leaves, or the rest of one; NSEC_NEVER: none planned */
     nsec_t witness_ask_ns;    /* when its witnesses were last asked */
     nsec_t verify_until_ns;   /* when verify ends with what it has; NSEC_NEVER */

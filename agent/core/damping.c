@@ -19,7 +19,7 @@ static bool goes_with_another(const struct core *core, nsec_t now_ns, const stru
     for (uint32_t i = s->first_nic; i < s->first_nic + s->n_nics; i++) {
         const struct core_nic *other = &core->nics[i];
 
-        if (other != n && (other->state == CORE_CLAIMING || other->state == CORE_HOLDING) &&
+        if (other != n && (other->state == CORE_CLAIMING || other->state == CORE_HOLDING || other->in_parts) &&
             now_ns - other->since_ns < CORE_SAME_EVENT_NS)
             return true;
     }
@@ -28,7 +28,7 @@ static bool goes_with_another(const struct core *core, nsec_t now_ns, const stru
 
 static bool counts(const struct core *core, nsec_t now_ns, const struct core_nic *n)
 {
-    return n->n_held == 0 && !n->awaited && !goes_with_another(core, now_ns, n);
+    return !nic_is_ours(n) && !n->awaited && !goes_with_another(core, now_ns, n);
 }
 
 bool damping_is_full(const struct core_source *s, nsec_t now_ns)

@@ -81,7 +81,7 @@ void gate_leave(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason
     struct core_nic *n = &core->nics[nic];
     bool asked = n->leaving;
 
-    if (!core->sources[n->source].leaves_first || n->state != CORE_HOLDING) {
+    if (!core->sources[n->source].leaves_first || n->state != CORE_HOLDING || n->n_held == 0) {
         nic_blame(n, NO_ADDRESS, NULL, 0);
         nic_release(core, now_ns, nic, reason);
         return;

@@ -72,7 +72,7 @@ void core_on_gone(struct core *core, nsec_t now_ns, uint32_t address, bool lapse
     if (n->state != CORE_HOLDING && n->state != CORE_VERIFYING)
         return;
     nic_blame(n, address, user, 0);
-    nic_enter(core, now_ns, a->nic, n->n_held > 0 || n->n_claiming > 0 ? CORE_HOLDING : CORE_BLOCKED,
+    nic_enter(core, now_ns, a->nic, nic_is_ours(n) ? CORE_HOLDING : CORE_BLOCKED,
               user     ? CORE_REASON_IN_USE
               : lapsed ? CORE_REASON_LAPSED
                        : CORE_REASON_DELETED);
@@ -204,7 +204,7 @@ static bool go_on(struct core *core, nsec_t now_ns, uint32_t nic)
     }
     nic_restart(core, nic);
     nic_blame(n, NO_ADDRESS, NULL, 0);
-    nic_enter(core, now_ns, nic, n->n_held > 0 ? CORE_HOLDING : CORE_BLOCKED, CORE_REASON_NO_CARRIER);
+    nic_enter(core, now_ns, nic, nic_is_ours(n) ? CORE_HOLDING : CORE_BLOCKED, CORE_REASON_NO_CARRIER);
     return false;
 }
 

@@ -40,9 +40,21 @@ bool nic_is_lost(const struct core_nic *n);
 void nic_restart(struct core *core, uint32_t nic);
 /* No evidence is being gathered any more. */
 void nic_end_suspicion(struct core *core, uint32_t nic);
+/* Whether anything of it is claimed, or about to be. */
+bool nic_is_ours(const struct core_nic *n);
 /* First fit target of an address, CORE_NO_TARGET when none. */
 uint16_t fit_target(const struct core *core, const struct core_address *a);
 bool nic_has_path(const struct core *core, const struct core_nic *n);
+
+/* ask.c: broadcasts of verify */
+/* So far apart are the parts of one at least. */
+#define VERIFY_ASK_PACE_NS (100 * NSEC_PER_USEC)
+/* Broadcasts for every address of the NIC; `intent`: in the probe form, by which other targets know what follows. */
+void verify_ask(struct core *core, nsec_t now_ns, uint32_t nic, bool intent);
+/* The next part of the one under way. */
+void verify_ask_part(struct core *core, nsec_t now_ns, uint32_t nic);
+/* What was asked by broadcast does not count any more. */
+void verify_forget_asks(struct core_nic *n);
 
 /* verify.c */
 enum core_policy nic_policy(const struct core *core, const struct core_nic *n);
@@ -50,8 +62,6 @@ enum core_policy nic_policy(const struct core *core, const struct core_nic *n);
 void verify_gather(struct core *core, nsec_t now_ns, uint32_t nic);
 /* Asks the witnesses of the NIC's targets that have not answered yet, at most once a spacing. */
 void verify_ask_witnesses(struct core *core, nsec_t now_ns, uint32_t nic);
-/* Broadcasts for every address of the NIC; `intent`: in the probe form, by which other targets know what follows. */
-void verify_ask(struct core *core, nsec_t now_ns, uint32_t nic, bool intent);
 void verify_begin(struct core *core, nsec_t now_ns, uint32_t nic);
 /* The same with evidence from now on, for addresses on their way to another target NIC. */
 void verify_begin_for_move(struct core *core, nsec_t now_ns, uint32_t nic);
@@ -67,6 +77,8 @@ nsec_t approval_until(const struct core *core, nsec_t now_ns, const struct core_
 /* Whether the address must not be claimed on `target`, and why; CORE_REASON_NONE: it may. */
 enum core_reason verify_address(const struct core *core, const struct core_address *a, uint16_t target);
 
+/* Whether its own rounds, which ask by broadcast, have found it lost; not where the kernel has refused it. */
+bool verify_found_lost(const struct core_address *a);
 /* For a failed service: a witness is wanted, but the host may answer. */
 void verify_begin_for_service(struct core *core, nsec_t now_ns, uint32_t nic);
 
@@ -141,3 +153,5 @@ void address_leave(struct core *core, nsec_t now_ns, uint32_t address, bool tell
 void address_give_back(struct core *core, nsec_t now_ns, uint32_t address);
 /* Claims what verify allows of the NIC (all that has a fit target where `reason` is FORCED). */
 void claim_begin(struct core *core, nsec_t now_ns, uint32_t nic, enum core_reason reason);
+/* Of these, while verify goes on for the others, those that their own rounds have found lost. */
+void claim_begin_in_parts(struct core *core, nsec_t now_ns, uint32_t nic);

@@ -11,7 +11,7 @@
 /* Whether a claim may follow by itself. A NIC that is held in part does not give way. */
 static bool may_yield(const struct core_nic *n)
 {
-    return n->suspected && !n->by_operator && n->n_held == 0 &&
+    return n->suspected && !n->by_operator && !nic_is_ours(n) &&
            (n->state == CORE_UNSEEN || n->state == CORE_LATE || n->state == CORE_VERIFYING ||
             n->state == CORE_PREPARING || n->state == CORE_BLOCKED);
 }

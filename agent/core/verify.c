@@ -2,18 +2,13 @@
 /*
  * Verify: a lost NIC is taken over only when, since the first missed round, a witness answered on the NIC to be
  * claimed, and broadcast ARP/NS for the address stayed unanswered. The last rounds and the intent are such broadcasts,
- * so that verify costs no time where ARP or ND is probed and a source has two misses or more.
+ * so that verify costs no time where ARP or ND is probed and a source has two misses or more. Where some addresses are
+ * asked for by no rounds, verify asks for them; what its own rounds found lost does not wait for that (in_parts).
  */
 #include "agent/core/internal.h"
 
 /* Verify lasts at least this long before it ends for want of an answer. */
 #define VERIFY_MIN_NS (50 * NSEC_PER_MSEC)
-/*
- * A broadcast for thousands of addresses leaves in parts, so far apart at least: in between, other sources are probed,
- * and answers are read.
- */
-#define ASK_AT_ONCE 256
-#define ASK_PACE_NS (100 * NSEC_PER_USEC)
 
 static enum core_policy policy_of_file(const struct core *core, const struct core_nic *n)
 {
@@ -56,8 +51,7 @@ void verify_gather(struct core *core, nsec_t now_ns, uint32_t nic)
     n->evidence_ns = now_ns;
     n->wait_ns = 0;
     n->damped = damping_applies(core, now_ns, n);
-    n->asks = n->n_asked = 0;
-    n->intended = n->unasked = false;
+    verify_forget_asks(n);
     n->witness_ask_ns = 0;
     n->next_ask_ns = n->asked_apart ? now_ns : NSEC_NEVER;
     for (uint32_t i = 0; i < n->n_addresses; i++) {
@@ -97,72 +91,6 @@ void verify_ask_witnesses(struct core *core, nsec_t now_ns, uint32_t nic)
         ask_witnesses_of(core, now_ns, i, core->addresses[i].target[0]);
         ask_witnesses_of(core, now_ns, i, core->addresses[i].target[1]);
     }
-}
-
-/* The next part of the broadcast under way. */
-static void ask_part(struct core *core, nsec_t now_ns, uint32_t nic)
-{
-    struct core_nic *n = &core->nics[nic];
-    uint32_t first = n->n_asked, left = n->n_addresses - first, count = left < ASK_AT_ONCE ? left : ASK_AT_ONCE;
-
-    for (uint32_t i = n->first_address + first; i < n->first_address + first + count; i++) {
-        struct core_address *a = &core->addresses[i];
-        struct core_action ask = {.type = CORE_ASK, .nic = nic, .address = i, .target = fit_target(core, a)};
-        bool wanted = !n->ask_again || a->unasked;
-
-        ask.intent = n->ask_intent;
-        a->unasked = false;
-        if (wanted && ask.target != CORE_NO_TARGET && a->claim != CORE_CLAIM_HELD)
-            emit(core, &ask);
-    }
-    /* What many addresses take to be asked for is not time in which nobody answered. */
-    if (first > 0 && n->state == CORE_VERIFYING)
-        n->verify_until_ns += now_ns - n->last_ask_ns;
-    n->last_ask_ns = now_ns;
-    if (count < left) {
-        n->n_asked += count;
-        n->next_ask_ns = now_ns + ASK_PACE_NS;
-        return;
-    }
-    n->n_asked = 0;
-    n->asks += !n->unasked;
-}
-
-void verify_ask(struct core *core, nsec_t now_ns, uint32_t nic, bool intent)
-{
-    struct core_nic *n = &core->nics[nic];
-
-    n->ask_again = n->unasked && n->n_asked == 0;
-    n->unasked = false;
-    n->n_asked = 0;
-    n->ask_intent = intent;
-    n->ask_begun_ns = now_ns;
-    n->intended = n->intended || intent;
-    ask_part(core, now_ns, nic);
-    nic_set_timer(core, nic);
-}
-
-/* What did not leave is asked again, in verify alone, whose time ends: a queue that is full must not be kept full. */
-void core_on_unasked(struct core *core, nsec_t now_ns, uint32_t address)
-{
-    struct core_address *a = &core->addresses[address];
-    struct core_nic *n = &core->nics[a->nic];
-
-    if (a->claim == CORE_CLAIM_HELD)
-        return_on_unasked(core, address);
-    /* Or it was asked for evidence that is void by now. */
-    if (a->claim == CORE_CLAIM_HELD || (n->asks == 0 && n->n_asked == 0 && !n->unasked))
-        return;
-    a->unasked = true;
-    if (n->unasked)
-        return;
-    n->unasked = true;
-    n->intended = false;
-    if (n->n_asked > 0)
-        return; /* the broadcast under way goes on, and does not count */
-    n->asks--;
-    n->next_ask_ns = n->state == CORE_VERIFYING ? now_ns + spacing_ns(core, n) : NSEC_NEVER;
-    nic_set_timer(core, a->nic);
 }
 
 /* Whether a verify of this NIC that finds nothing ends in a claim, and not in a question. */
@@ -238,8 +166,14 @@ enum core_reason verify_address(const struct core *core, const struct core_addre
     return CORE_REASON_NONE;
 }
 
+bool verify_found_lost(const struct core_address *a)
+{
+    return a->asked_by_link && a->life == CORE_LIFE_LOST && a->claim != CORE_CLAIM_FAILED;
+}
+
 struct findings {
     uint32_t claimable;     /* addresses that may be claimed */
+    uint32_t found_lost;    /* of these: by their own rounds */
     bool waiting;           /* for a witness */
     bool witness_missing;   /* somewhere there is none to ask */
     bool source_alive;      /* one of them answers its probes, or the source's own MAC speaks for it */
@@ -270,13 +204,15 @@ static struct findings examine(const struct core *core, const struct core_nic *n
         const struct core_address *a = &core->addresses[i];
         enum core_reason reason;
 
-        if (a->claim == CORE_CLAIM_HELD)
+        if (a->claim == CORE_CLAIM_HELD || a->claim == CORE_CLAIM_CLAIMING)
             continue;
         reason = verify_address(core, a, fit_target(core, a));
-        if (reason == CORE_REASON_NONE)
-            f.claimable++;
-        else
+        if (reason != CORE_REASON_NONE) {
             note_refusal(&f, n, a, i, reason);
+            continue;
+        }
+        f.claimable++;
+        f.found_lost += verify_found_lost(a);
     }
     return f;
 }
@@ -291,7 +227,8 @@ static void give_up(struct core *core, nsec_t now_ns, uint32_t nic, enum core_re
     if (n->moving)
         n->stands = reason != CORE_REASON_IN_USE;
     n->by_operator = n->approved = n->moving = n->for_service = false;
-    nic_enter(core, now_ns, nic, (n->armed || is_cut_off) && n->n_held == 0 ? CORE_BLOCKED : nic_idle_state(n), reason);
+    nic_enter(core, now_ns, nic, (n->armed || is_cut_off) && !nic_is_ours(n) ? CORE_BLOCKED : nic_idle_state(n),
+              reason);
     nic_restart(core, nic);
 }
 
@@ -307,7 +244,7 @@ static void leave(struct core *core, nsec_t now_ns, uint32_t nic, enum core_stat
 {
     struct core_nic *n = &core->nics[nic];
 
-    if (n->n_held > 0) {
+    if (nic_is_ours(n)) {
         give_up(core, now_ns, nic, reason, NO_ADDRESS);
         return;
     }
@@ -364,6 +301,18 @@ static void conclude(struct core *core, nsec_t now_ns, uint32_t nic, const struc
     }
 }
 
+/*
+ * Whether those that their own rounds found lost may be claimed before the others were asked for as often: all were
+ * asked for once, with the intent to claim, and nobody answered. Not where something must succeed before a claim.
+ */
+static bool may_begin(const struct core *core, nsec_t now_ns, const struct core_nic *n, const struct findings *f)
+{
+    return n->asked_apart && f->found_lost > 0 && n->part_asked_ns != NSEC_UNSET &&
+           now_ns - n->part_asked_ns >= answer_ns(core, n) && !f->waiting && !f->witness_missing && !n->by_operator &&
+           !n->moving && !n->for_service && !core->sources[n->source].gated &&
+           nic_policy(core, n) == CORE_POLICY_AUTOMATIC;
+}
+
 void verify_look(struct core *core, nsec_t now_ns, uint32_t nic)
 {
     const struct core_nic *n = &core->nics[nic];
@@ -375,9 +324,12 @@ void verify_look(struct core *core, nsec_t now_ns, uint32_t nic)
         give_up(core, now_ns, nic, CORE_REASON_IN_USE, f.worst_address);
         return;
     }
-    if ((f.waiting || !asked) && !over)
+    if ((f.waiting || !asked) && !over) {
+        if (may_begin(core, now_ns, n, &f))
+            claim_begin_in_parts(core, now_ns, nic);
         return;
-    if (asked && (f.claimable > 0 || f.witness_missing))
+    }
+    if (asked && (f.claimable > 0 || f.witness_missing || f.worst == CORE_REASON_NONE))
         conclude(core, now_ns, nic, &f);
     else
         give_up(core, now_ns, nic, f.worst != CORE_REASON_NONE ? f.worst : CORE_REASON_NOT_ASKED, f.worst_address);
@@ -469,10 +421,10 @@ void verify_on_time(struct core *core, nsec_t now_ns, uint32_t nic)
     if (n->next_ask_ns <= now_ns && n->n_asked > 0) {
         bool waiting = verifying && examine(core, n).waiting;
 
-        ask_part(core, now_ns, nic);
+        verify_ask_part(core, now_ns, nic);
         /* The distance from one broadcast to the next is that of each address. */
         n->next_ask_ns = n->n_asked == 0 && !waiting && asks_missing(core, n)
-                             ? nsec_max(now_ns + ASK_PACE_NS, n->ask_begun_ns + spacing_ns(core, n))
+                             ? nsec_max(now_ns + VERIFY_ASK_PACE_NS, n->ask_begun_ns + spacing_ns(core, n))
                              : next_ask_ns(core, now_ns, n, verifying, waiting);
         if (n->unasked && !verifying && n->n_asked == 0)
             n->next_ask_ns = NSEC_NEVER;
@@ -514,8 +466,7 @@ static void forget_earlier_asks(const struct core *core, struct core_nic *n, uin
     if ((n->asks == 0 && n->n_asked == 0 && !n->unasked) || n->ask_begun_ns >= asked_ns ||
         !uses_target(core, n, target))
         return;
-    n->asks = n->n_asked = 0;
-    n->intended = n->unasked = false;
+    verify_forget_asks(n);
 }
 
 void core_on_witness(struct core *core, nsec_t now_ns, uint16_t target, nsec_t asked_ns)

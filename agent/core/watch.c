@@ -54,12 +54,17 @@ bool core_source_is_lost(const struct core *core, uint32_t source)
     return true;
 }
 
+bool nic_is_ours(const struct core_nic *n)
+{
+    return n->n_held > 0 || n->n_claiming > 0;
+}
+
 void nic_end_suspicion(struct core *core, uint32_t nic)
 {
     struct core_nic *n = &core->nics[nic];
 
-    n->suspected = n->intended = n->unasked = false;
-    n->asks = n->n_asked = 0;
+    n->suspected = false;
+    verify_forget_asks(n);
     n->next_ask_ns = NSEC_NEVER;
     nic_set_timer(core, nic);
 }
@@ -195,8 +200,8 @@ static void nic_judge(struct core *core, nsec_t now_ns, uint32_t nic)
         }
         break;
     case CORE_HOLDING:
-        /* An address that was not claimed with the others, and is lost now. */
-        if (n->n_lost > 0 && (n->stands || nic_policy(core, n) == CORE_POLICY_AUTOMATIC))
+        /* An address that was not claimed with the others, and is lost now; not one whose claim is under way. */
+        if (n->n_claiming == 0 && n->n_lost > 0 && (n->stands || nic_policy(core, n) == CORE_POLICY_AUTOMATIC))
             nic_take(core, now_ns, nic);
         break;
     case CORE_VERIFYING:
@@ -345,8 +350,8 @@ void core_on_void(struct core *core, nsec_t now_ns, uint32_t source)
         const struct core_nic *n = &core->nics[i];
 
         forget_misses(core, n);
-        if (n->state == CORE_VERIFYING && (n->by_operator || n->moving)) {
-            /* A person's order stands, and what is on its way: only the evidence has to be gathered again. */
+        if (n->state == CORE_VERIFYING && (n->by_operator || n->moving || n->in_parts)) {
+            /* A person's order stands, and what has begun: only the evidence has to be gathered again. */
             verify_begin_anew(core, now_ns, i);
             continue;
         }
@@ -398,7 +403,7 @@ static void nic_disarm(struct core *core, uint32_t nic)
     for (uint32_t i = n->first_address; i < n->first_address + n->n_addresses; i++)
         if (core->addresses[i].claim != CORE_CLAIM_HELD)
             address_start_over(core, i, false);
-    n->armed = n->armed && n->n_held > 0;
+    n->armed = n->armed && nic_is_ours(n);
     core->lasting_changed = true;
 }
 
@@ -408,7 +413,7 @@ static void nic_on_path_change(struct core *core, nsec_t now_ns, uint32_t nic)
     struct core_nic *n = &core->nics[nic];
     bool path = nic_has_path(core, n);
 
-    if (n->state == CORE_VERIFYING && n->moving) {
+    if (n->state == CORE_VERIFYING && (n->moving || n->in_parts)) {
         n->stands = true; /* hold.c goes on with it */
         return;
     }
@@ -421,7 +426,7 @@ static void nic_on_path_change(struct core *core, nsec_t now_ns, uint32_t nic)
     if (n->state == CORE_VERIFYING && n->by_operator)
         verify_begin_for_operator(core, now_ns, nic, n->approved);
     else if (is_undecided(n->state) && (n->state != CORE_BLOCKED || !path))
-        nic_enter(core, now_ns, nic, path || n->n_held > 0 ? nic_idle_state(n) : CORE_BLOCKED,
+        nic_enter(core, now_ns, nic, path || nic_is_ours(n) ? nic_idle_state(n) : CORE_BLOCKED,
                   path ? CORE_REASON_NONE : CORE_REASON_NO_CARRIER);
     else if (n->state == CORE_BLOCKED && n->reason == CORE_REASON_NO_CARRIER && path && !n->stands)
         nic_enter(core, now_ns, nic, CORE_BLOCKED, n->armed ? CORE_REASON_NONE : CORE_REASON_CUT_OFF);

@@ -303,6 +303,27 @@ static void one_percent_each_way(void **state)
     assert_int_equal(five, 0);
 }
 
+/* Its answers take longer than they ever did: what rounds found lost is claimed, and nothing that it still has. */
+static void an_unmonitored_address_that_answers_late(void **state)
+{
+    (void)state;
+    for (uint64_t seed = sim_seed(); seed < sim_seed() + 20; seed++) {
+        struct scene s;
+
+        scene_begin_with(&s, seed);
+        sim_nic_add(s.source_nic, "192.0.2.11/24");
+        scene_watch(&s, "source web1 { interval 20ms; misses 3; verify 10 within 200ms; nic eth0 {\n"
+                        "192.0.2.10/24 dev eth0; 192.0.2.11/24 dev eth0 { monitor no } } }");
+        sim_nic_set_faults(s.source_nic, &(struct sim_faults){.delay_ns = 50 * NSEC_PER_MSEC});
+        sim_nic_remove(s.source_nic, SCENE_IP);
+        scene_run(&s, 10 * NSEC_PER_SEC);
+        assert_state(&s, "holding");
+        assert_holds(&s, SCENE_IP);
+        assert_false(sim_host_holds(s.target, "192.0.2.11"));
+        scene_end(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +338,7 @@ int main(void)
         cmocka_unit_test(thirty_percent_loss),
         cmocka_unit_test(the_odds_of_loss),
         cmocka_unit_test(an_unmonitored_address_that_lives),
+        cmocka_unit_test(an_unmonitored_address_that_answers_late),
         cmocka_unit_test(one_percent_each_way),
     };
 

@@ -22,7 +22,7 @@
 #define SPACING_NS (10 * NSEC_PER_MSEC)
 #define MISSES 3
 #define ASKS 3
-#define ACTIONS_MAX 4096
+#define ACTIONS_MAX 8192
 
 struct world {
     struct core core;
@@ -159,11 +159,13 @@ static inline void check_state(const struct world *w, uint32_t nic)
     const struct core_nic *n = &w->nics[nic];
     nsec_t due_ns = n->next_ask_ns;
     bool busy = n->n_claiming + n->n_releasing > 0;
-    bool puts_back = n->state == CORE_HOLDING && n->n_claiming > 0; /* what somebody took off us */
+    /* What somebody took off us, or the first part while verify goes on for the rest. */
+    bool puts_back = (n->state == CORE_HOLDING || n->state == CORE_VERIFYING) && n->n_claiming > 0;
 
     assert_true(n->state < CORE_STATES && n->reason < CORE_REASONS);
     assert_int_equal(busy && !puts_back, n->state == CORE_CLAIMING || n->state == CORE_RELEASING);
     assert_true(n->state != CORE_CLAIMING || n->n_claiming > 0);
+    assert_true(!n->in_parts || n->state == CORE_VERIFYING);
     assert_true(n->n_releasing == 0 || n->state == CORE_RELEASING);
     assert_true(n->state != CORE_HOLDING || n->n_held > 0 || puts_back);
     assert_true(n->n_held == 0 || busy || n->state == CORE_HOLDING || n->state == CORE_VERIFYING);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Verify of a source NIC with more addresses than are asked for at once. */
+#include <errno.h>
+
 #include "tests/unit/core_fixture.h"
 
 #define MANY 600
@@ -138,12 +140,132 @@ static void sending_takes_no_time_from_verify(void **state)
     assert_state(&w, 0, CORE_CLAIMING);
 }
 
+/* The same, as the shell has it: no rounds ask for the others. */
+static void world_one_monitored(struct world *w)
+{
+    world_many(w, false);
+    for (uint32_t i = 1; i < MANY; i++)
+        w->addresses[i].asked_by_link = false;
+    w->nics[0].asked_apart = true;
+    w->nics[0].n_by_link = 1;
+}
+
+/* Until the monitored address is claimed, and nothing else. */
+static void until_the_first_part(struct world *w)
+{
+    round_missed(w, 0, 0);
+    witness(w, 0);
+    pass(w, 0);
+    round_missed(w, 0, 0);
+    miss(w, 0);
+    for (int i = 0; i < 200 && emitted(w, CORE_CLAIM) == 0; i++)
+        pass(w, PACE_NS);
+    assert_state(w, 0, CORE_VERIFYING);
+    assert_int_equal(emitted(w, CORE_CLAIM), 1);
+}
+
+/* What its own rounds found lost goes first; the rest when it was asked for as often as the file says. */
+static void claims_in_two_parts(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_one_monitored(&w);
+    until_the_first_part(&w);
+    assert_int_equal(nth(&w, CORE_CLAIM, 0)->address, 0);
+    for (uint32_t i = 0; i < MANY; i++)
+        assert_true(asks(&w, i) >= 1);
+    claimed(&w, 0, 0);
+    assert_state(&w, 0, CORE_VERIFYING);
+    for (int i = 0; i < 2000 && w.nics[0].state == CORE_VERIFYING; i++)
+        pass(&w, PACE_NS);
+    assert_state(&w, 0, CORE_CLAIMING);
+    assert_int_equal(emitted(&w, CORE_CLAIM), MANY);
+    for (uint32_t i = 1; i < MANY; i++)
+        assert_true(asks(&w, i) >= ASKS);
+    settle(&w, 0);
+    assert_state(&w, 0, CORE_HOLDING);
+    assert_int_equal(w.nics[0].n_held, MANY);
+    assert_int_equal(w.sources[0].n_takeovers, 1);
+}
+
+/* The source answers for one of the rest: that is not claimed, nor any other of them. */
+static void an_answer_between_the_parts(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_one_monitored(&w);
+    until_the_first_part(&w);
+    claimed(&w, 0, 0);
+    hear(&w, MANY - 1, &source_mac);
+    pass(&w, NSEC_PER_SEC);
+    assert_state(&w, 0, CORE_HOLDING);
+    assert_int_equal(emitted(&w, CORE_CLAIM), 1);
+}
+
+/* It does not wait for the kernel's word on the first part, and no stall leaves the rest behind. */
+static void a_stall_between_the_parts(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_one_monitored(&w);
+    until_the_first_part(&w);
+    stall(&w, 0);
+    assert_state(&w, 0, CORE_VERIFYING);
+    forget(&w);
+    witness(&w, 0);
+    for (int i = 0; i < 2000 && w.nics[0].state == CORE_VERIFYING; i++)
+        pass(&w, PACE_NS);
+    for (uint32_t i = 1; i < MANY; i++)
+        assert_true(asks(&w, i) >= ASKS);
+    assert_int_equal(emitted(&w, CORE_CLAIM), MANY - 1);
+    settle(&w, 0);
+    assert_state(&w, 0, CORE_HOLDING);
+    assert_int_equal(w.nics[0].n_held, MANY);
+}
+
+/* A failback takes off what came on, also where the kernel is still at it. */
+static void a_failback_between_the_parts(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_one_monitored(&w);
+    until_the_first_part(&w);
+    assert_int_equal(core_failback(&w.core, w.now_ns, 0), 0);
+    assert_state(&w, 0, CORE_RELEASING);
+    claimed(&w, 0, 0);
+    released(&w, 0, 0);
+    assert_state(&w, 0, CORE_DISARMED);
+    pass(&w, NSEC_PER_SEC);
+    assert_int_equal(emitted(&w, CORE_CLAIM), 1);
+}
+
+/* The kernel refuses the first part: it is tried again with the rest. */
+static void a_refusal_between_the_parts(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_one_monitored(&w);
+    until_the_first_part(&w);
+    claimed(&w, 0, -EPERM);
+    for (int i = 0; i < 2000 && w.nics[0].state == CORE_VERIFYING; i++)
+        pass(&w, PACE_NS);
+    assert_state(&w, 0, CORE_CLAIMING);
+    assert_int_equal(emitted(&w, CORE_CLAIM), 1 + MANY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_intent_leaves_in_parts),        cmocka_unit_test(the_verdict_waits_for_the_rest),
         cmocka_unit_test(an_answer_ends_the_rest),           cmocka_unit_test(a_witness_has_it_begun_anew),
-        cmocka_unit_test(sending_takes_no_time_from_verify),
+        cmocka_unit_test(sending_takes_no_time_from_verify), cmocka_unit_test(claims_in_two_parts),
+        cmocka_unit_test(an_answer_between_the_parts),       cmocka_unit_test(a_stall_between_the_parts),
+        cmocka_unit_test(a_failback_between_the_parts),      cmocka_unit_test(a_refusal_between_the_parts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
