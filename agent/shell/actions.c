@@ -164,6 +164,43 @@ int actions_announce(void *userdata, uint32_t address, unsigned copy)
     return r < 0 ? r : 2;
 }
 
+static void announce_anew(struct agent *agent, const struct core_action *action)
+{
+    announcer_start(agent->plan->announcer, action->address, action->target, agent->now_ns);
+    proof_begin(agent, agent->now_ns, action->address);
+}
+
+static void announce(struct agent *agent, const struct core_action *action)
+{
+    announce_anew(agent, action);
+    lease_begin(agent, action->address);
+    let_in_refresh(agent, action->address);
+}
+
+/* Of a NIC, or of what a source serves. */
+static void on_change(struct agent *agent, const struct core_action *action)
+{
+    agent->changed = true;
+    if (action->type == CORE_CHANGED) {
+        tell_change(agent, action->nic, action->was);
+        sequences_on_change(agent, action->nic);
+    } else {
+        tell_service(agent, action->source, action->service_was);
+        sequences_on_service_change(agent, action->source, action->service_was);
+    }
+}
+
+/* Hooks, units, the name server. */
+static void run(struct agent *agent, const struct core_action *action)
+{
+    if (action->type == CORE_PREPARE)
+        sequences_prepare(agent, action->source, action->nic);
+    else if (action->type == CORE_LEAVE)
+        sequences_leave(agent, action->source, action->nic);
+    else
+        sequences_move_name(agent, action->source, action->type == CORE_CLAIM_NAME);
+}
+
 void actions_handle(void *userdata, const struct core_action *action)
 {
     struct agent *agent = userdata;
@@ -191,14 +228,10 @@ void actions_handle(void *userdata, const struct core_action *action)
         do_release(agent, action->address);
         break;
     case CORE_ANNOUNCE:
-        announcer_start(agent->plan->announcer, action->address, action->target, agent->now_ns);
-        proof_begin(agent, agent->now_ns, action->address);
-        lease_begin(agent, action->address);
-        let_in_refresh(agent, action->address);
+        announce(agent, action);
         break;
     case CORE_ANNOUNCE_AGAIN:
-        announcer_start(agent->plan->announcer, action->address, action->target, agent->now_ns);
-        proof_begin(agent, agent->now_ns, action->address);
+        announce_anew(agent, action);
         break;
     case CORE_DEFEND:
         actions_announce(agent, action->address, 1);
@@ -216,24 +249,14 @@ void actions_handle(void *userdata, const struct core_action *action)
         tell_conflict(agent, action->address, &action->mac);
         break;
     case CORE_CHANGED:
-        agent->changed = true;
-        tell_change(agent, action->nic, action->was);
-        sequences_on_change(agent, action->nic);
+    case CORE_SERVICE_CHANGED:
+        on_change(agent, action);
         break;
     case CORE_PREPARE:
-        sequences_prepare(agent, action->source, action->nic);
-        break;
     case CORE_LEAVE:
-        sequences_leave(agent, action->source, action->nic);
-        break;
     case CORE_CLAIM_NAME:
     case CORE_RELEASE_NAME:
-        sequences_move_name(agent, action->source, action->type == CORE_CLAIM_NAME);
-        break;
-    case CORE_SERVICE_CHANGED:
-        agent->changed = true;
-        tell_service(agent, action->source, action->service_was);
-        sequences_on_service_change(agent, action->source, action->service_was);
+        run(agent, action);
         break;
     }
 }

@@ -42,8 +42,8 @@ static const char *const reason_texts[CORE_REASONS] = {
     [CORE_REASON_NOT_FENCED] = "the source could not be fenced",
     [CORE_REASON_STAYS] = "what has to come before the failback failed: see its hooks and units",
     [CORE_REASON_SERVICE] = "a service of the source failed",
-    [CORE_REASON_NO_FENCE] = "a service failed, the host answers, and the file has neither a fence nor `force yes`: "
-                             "standinctl failover --force",
+    [CORE_REASON_NO_FENCE] = ("a service failed, the host answers, and the file has neither a fence nor `force yes`: "
+                              "standinctl failover --force"),
     [CORE_REASON_SERVICE_UNSEEN] = "its services were never seen to work since watching began",
     [CORE_REASON_NAME_FAILED] = "the name could not be moved",
 };

@@ -62,8 +62,8 @@ class Faults(LanTest):
         self.assertTrue(self.recovers())
 
     def test_a_silent_crash_is_deaf_too(self) -> None:
+        self.a.crash_silently()
         with Capture(self.a.nic("eth0")) as heard:
-            self.a.crash_silently()
             self.b.ping(A4, 3, 0.3)
         self.assertEqual([s for s in heard.seen if not s.outgoing], [])
 
