@@ -73,8 +73,7 @@ MUTANTS = [
            "    emit_for_address(core, CORE_CLAIM, address, target);\n"
            "    emit_for_address(core, CORE_ANNOUNCE, address, target);\n", "takeover"),
     Mutant("never announces", "agent/shell/actions.c",
-           "    case CORE_ANNOUNCE:\n        announcer_start(agent->plan->announcer, action->address, action->target, "
-           "agent->now_ns);\n", "    case CORE_ANNOUNCE:\n",
+           "    announcer_start(agent->plan->announcer, action->address, action->target, agent->now_ns);\n", "",
            "takeover"),
     Mutant("puts back what lapsed without verify", "agent/core/hold.c",
            "    if (!lapsed && !user && !insists(a, now_ns)) {", "    if (!user && !insists(a, now_ns)) {", "stall"),
@@ -99,7 +98,7 @@ MUTANTS = [
            "        return;\n",
            "", "stall"),
     Mutant("forgets what is on its way when it stood still", "agent/core/watch.c",
-           "        if (n->state == CORE_VERIFYING && (n->by_operator || n->moving)) {",
+           "        if (n->state == CORE_VERIFYING && (n->by_operator || n->moving || n->in_parts)) {",
            "        if (n->state == CORE_VERIFYING && n->by_operator) {", "holding"),
     Mutant("forgets what is on its way when a cable goes", "agent/core/watch.c",
            "        n->stands = true; /* hold.c goes on with it */\n        return;\n", "", "holding"),
@@ -130,7 +129,7 @@ MUTANTS = [
     Mutant("takes a request that did not leave for a miss", "agent/shell/rounds.c",
            "    if (m->unsent_kinds == m->kinds) {\n        tracker_cannot_probe(&m->tracker, error);",
            "    if (m->unsent_kinds == m->kinds) {", "isolation"),
-    Mutant("takes a question that did not leave for an unanswered one", "agent/core/verify.c",
+    Mutant("takes a question that did not leave for an unanswered one", "agent/core/ask.c",
            "    if (a->claim == CORE_CLAIM_HELD || (n->asks == 0 && n->n_asked == 0 && !n->unasked))\n"
            "        return;\n", "    return;\n", "isolation"),
     Mutant("takes what the core asked for a round", "agent/shell/rounds.c",
