@@ -213,6 +213,9 @@ static bool is_look_late(const struct core *core, nsec_t now_ns, const struct co
 
 bool return_is_watched(const struct core *core, nsec_t now_ns, const struct core_nic *n)
 {
+    /* Answers come that are not believed: that is no silence. */
+    if (now_ns < n->distrust_ns)
+        return false;
     return n->watched_ns != NSEC_UNSET && now_ns - n->watched_ns >= core->sources[n->source].verify_spacing_ns &&
            !is_look_late(core, now_ns, n);
 }

@@ -283,9 +283,29 @@ static void many_addresses_take_turns(void **state)
         assert_true(asked[i]);
 }
 
+/* Late answers of a source that was merely slow come in one upon the other: none counts, and yet it is not silent. */
+static void what_is_not_believed_is_no_silence(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_held(&w, 1);
+    pass(&w, 4 * LOOK_NS);
+    for (int i = 0; i < 6; i++)
+        answer(&w, 0);
+    assert_true(w.nics[0].distrust_ns > w.now_ns);
+    pass(&w, LOOK_NS);
+    forget(&w);
+    core_on_gone(&w.core, w.now_ns, 0, false);
+    check(&w);
+    assert_int_equal(emitted(&w, CORE_CLAIM), 0);
+    assert_state(&w, 0, CORE_VERIFYING);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_not_believed_is_no_silence),
         cmocka_unit_test(who_stood_still_does_not_forget_it),
         cmocka_unit_test(who_was_taken_for_the_source_may_be_another_target),
         cmocka_unit_test(another_holder_who_probes_is_told_again),
