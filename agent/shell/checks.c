@@ -5,7 +5,6 @@
  * answered would be this host.
  */
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -124,40 +123,17 @@ void agent_on_tcp(struct agent *agent, nsec_t now_ns, uint32_t check, enum tcp_o
     }
 }
 
-/* "exit status 2: the order queue is full" */
-static void note_outcome(struct check *c, const struct job_answer *answer)
-{
-    char number[32] = "";
-
-    if (answer->outcome == JOB_EXITED || answer->outcome == JOB_SIGNALLED)
-        snprintf(number, sizeof number, " %d", answer->status);
-    snprintf(c->outcome, sizeof c->outcome, "%s%s%s%s", job_outcome_name(answer->outcome), number,
-             answer->text[0] ? ": " : "", answer->text);
-}
-
 void checks_on_answer(struct agent *agent, nsec_t now_ns, uint32_t check, const struct job_answer *answer)
 {
     struct check *c;
 
-    if (check >= agent->plan->n_checks || agent->plan->checks[check].job != answer->tag)
+    if (check >= agent->plan->n_checks || agent->plan->checks[check].job != answer->tag ||
+        answer->outcome == JOB_STARTED)
         return;
     agent->now_ns = now_ns;
     c = &agent->plan->checks[check];
-    switch (answer->outcome) {
-    case JOB_STARTED:
-        return;
-    case JOB_EXITED:
-    case JOB_SIGNALLED:
-    case JOB_TIMED_OUT:
-    case JOB_PASSED:
-    case JOB_MISSED:
-    case JOB_REFUSED:
-    case JOB_FAILED:
-    case JOB_UNABLE:
-        break;
-    }
     finish(agent, check, answer->took_ns);
-    note_outcome(c, answer);
+    tell_outcome(answer, c->outcome, sizeof c->outcome);
     switch (answer->outcome) {
     case JOB_STARTED:
         break;
@@ -182,18 +158,11 @@ void checks_on_answer(struct agent *agent, nsec_t now_ns, uint32_t check, const 
     }
 }
 
-/* Whom a TCP check asks: the file's word, else the source's first address. */
-static const struct ip_address *asked_of(const struct ipmap_source *source, const struct ipmap_check *map)
-{
-    return map->address.family != AF_UNSPEC ? &map->address : &source->nics[0].addresses[0].ip;
-}
-
 static int begin_tcp(struct agent *agent, uint32_t check)
 {
     const struct check *c = &agent->plan->checks[check];
-    const struct ipmap_source *source = agent->plan->source_maps[c->source];
     struct tcp_request request = {
-        .to = *asked_of(source, c->map), .from = c->map->from, .port = c->map->port, .timeout_ns = c->map->timeout_ns};
+        .to = c->map->address, .from = c->map->from, .port = c->map->port, .timeout_ns = c->map->timeout_ns};
     struct link_info link;
 
     if (c->map->from_dev[0] && agent->ports->link_by_name(agent->userdata, c->map->from_dev, &link) < 0)

@@ -161,6 +161,8 @@ int hooks_ask_check(struct agent *agent, uint64_t id, uint32_t source, const str
 int hooks_ask_name(struct agent *agent, uint64_t id, const struct ipmap_dns *dns, enum job_dns_direction direction);
 
 /* tell_services.c: words for people */
+/* "exit status 2: the order queue is full": how a job ended, and what it said. */
+void tell_outcome(const struct job_answer *answer, char *text, size_t size);
 /* A check failed, or passes again. */
 void tell_check(struct agent *agent, uint32_t check);
 /* The services of a source are in another state. */

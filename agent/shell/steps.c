@@ -308,7 +308,7 @@ static uint32_t owner_of(const struct plan *plan, uint64_t id)
 
 static void on_command_ended(struct agent *agent, uint32_t source, const struct job_answer *answer)
 {
-    char number[32] = "", trouble[OUTCOME_TEXT];
+    char trouble[OUTCOME_TEXT];
     bool good = answer->outcome == JOB_PASSED || (answer->outcome == JOB_EXITED && answer->status == 0);
     struct services *s = agent->plan->services[source];
 
@@ -318,10 +318,7 @@ static void on_command_ended(struct agent *agent, uint32_t source, const struct 
             s->name_state = first_of(s)->kind == STEP_NAME_CLAIM ? NAME_HERE : NAME_GIVEN_BACK;
         names_watch(agent);
     }
-    if (answer->outcome == JOB_EXITED || answer->outcome == JOB_SIGNALLED)
-        snprintf(number, sizeof number, " %d", answer->status);
-    snprintf(trouble, sizeof trouble, "%s%s%s%s", job_outcome_name(answer->outcome), number,
-             answer->text[0] ? ": " : "", answer->text);
+    tell_outcome(answer, trouble, sizeof trouble);
     finish(agent, source, good ? NULL : trouble);
 }
 

@@ -5,6 +5,16 @@
 
 #include "agent/shell/internal.h"
 
+void tell_outcome(const struct job_answer *answer, char *text, size_t size)
+{
+    char number[32] = "";
+
+    if (answer->outcome == JOB_EXITED || answer->outcome == JOB_SIGNALLED)
+        snprintf(number, sizeof number, " %d", answer->status);
+    snprintf(text, size, "%s%s%s%s", job_outcome_name(answer->outcome), number, answer->text[0] ? ": " : "",
+             answer->text);
+}
+
 void tell_check(struct agent *agent, uint32_t check)
 {
     const struct check *c = &agent->plan->checks[check];
